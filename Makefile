@@ -1,0 +1,31 @@
+# The two commands of the README's first screen, and what CI runs.
+PYTHON ?= python3.11
+BIN := .venv/bin
+RUNS := runs/demo
+
+.PHONY: demo test test-all lint clean
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# Trains every model on planted data, whose truth is known, and prints their table.
+demo: .venv/ready
+	$(BIN)/attrec-bench run -m dataset=planted model=random,popularity,bprmf,caser,attrec,oracle runs=$(RUNS)
+	$(BIN)/attrec-bench table dataset=planted runs=$(RUNS)
+
+test: .venv/ready lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow'
+
+test-all: .venv/ready lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+lint: .venv/ready
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv runs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,226 @@
+"""The verbs of the command line. Nothing heavy is imported before a verb needs it."""
+
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrec_bench.errors import InputError, require_choice
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+HELP = """\
+attrec-bench: sequential recommendation models under one protocol
+
+  attrec-bench run dataset=ml-100k model=attrec seed=0      train, test and record one model; run --help for all keys
+  attrec-bench run -m dataset=ml-100k model=popularity,bprmf,caser,attrec seed=0,1,2,3,4
+  attrec-bench table dataset=ml-100k                        comparison table of the recorded runs
+  attrec-bench recommend run=ID user=42 k=10                what a recorded model recommends, and why
+  attrec-bench data ml-100k                                 fetch, check and describe a data set
+
+Each verb explains itself: attrec-bench VERB --help. dataset=planted needs no data and no network.
+"""
+
+TABLE_HELP = """\
+attrec-bench table [KEY=VALUE ...]: comparison tables of the recorded runs, one for each data set and protocol
+
+  dataset=ml-100k model=attrec,bprmf       only these; any key of the records works: protocol.tie_order=file model.w=0.2
+  metrics=HR@10,NDCG@10,MRR                columns
+  format=terminal|markdown|latex|csv       terminal unless said
+  out=FILE                                 write there and not to the terminal
+  runs=FOLDER                              folder of the records (runs, or $ATTREC_BENCH_RUNS)
+"""
+
+RECOMMEND_HELP = """\
+attrec-bench recommend run=ID user=USER [k=10] [runs=FOLDER]: the k items that a recorded model ranks first
+
+  run=ID      the start of a run's identity, as `run` prints it
+  user=USER   the user's original id
+The window's items are shown with the attention they receive, where the model has attention.
+"""
+
+DATA_HELP = """\
+attrec-bench data NAME [KEY=VALUE ...]: fetch, check and describe a data set
+
+  attrec-bench data ml-100k                      looked for in $ATTREC_BENCH_DATA/ml-100k, the cache, then downloaded
+  attrec-bench data csv dataset.path=my.csv      a file of your own
+"""
+
+FAILED: list[str] = []
+"""Overrides of the jobs that failed."""
+
+
+def main() -> None:
+    """Entry point: run the verb and turn mistakes into one line and an exit code."""
+    verb, arguments = (sys.argv[1] if len(sys.argv) > 1 else "--help"), sys.argv[2:]
+    if verb in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return
+    verbs: dict[str, Callable[[list[str]], None]] = {
+        "run": run_verb,
+        "table": table_verb,
+        "recommend": recommend_verb,
+        "data": data_verb,
+    }
+    try:
+        require_choice("verb", verb, verbs)
+        verbs[verb](arguments)
+    except KeyboardInterrupt:
+        sys.exit(stopped("interrupted; finished runs are recorded, the same command goes on from there", 130))
+    except Exception as error:
+        if os.environ.get("ATTREC_BENCH_TRACEBACK"):
+            raise
+        sys.exit(stopped(one_line(error), 1))
+    if len(FAILED) > 1 or (FAILED and {"-m", "--multirun"} & set(arguments)):
+        stopped(f"{len(FAILED)} of this command's runs failed: {'; '.join(FAILED)}", 1)
+    sys.exit(bool(FAILED))
+
+
+def stopped(message: str, code: int) -> int:
+    """Say on stderr what went wrong and return the exit code."""
+    print(f"attrec-bench: {message}", file=sys.stderr)
+    return code
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error as one line; a bug says how to see where it happened."""
+    from attrec_bench.configuration import explained
+
+    expected = explained(error)
+    if expected is not None:
+        return expected
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text} (ATTREC_BENCH_TRACEBACK=1 shows where)"
+
+
+def run_verb(arguments: list[str]) -> None:
+    """Hand over to Hydra: one run, or with -m one for each combination."""
+    import hydra
+
+    from attrec_bench.configuration import conf_folder
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the one line is ours
+    sys.argv = ["attrec-bench run", *arguments]
+    hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(job)()
+
+
+def job(config: "DictConfig") -> None:
+    """One Hydra job. A failure is said in one line and noted, so that the other jobs of a multirun go on."""
+    from hydra.core.hydra_config import HydraConfig
+
+    settings = HydraConfig.get()
+    noted = settings.launcher._target_.endswith("BasicLauncher")  # another process's list would be lost
+    try:
+        run_job(config, settings)
+    except Exception as error:
+        if not noted or os.environ.get("ATTREC_BENCH_TRACEBACK"):
+            raise
+        stopped(one_line(error), 1)
+        FAILED.append(" ".join(settings.overrides.task))
+
+
+def run_job(config: "DictConfig", settings: Any) -> None:
+    """Train or find, print the figures, send the record to MLflow."""
+    from attrec_bench.configuration import model_name
+    from attrec_bench.run import run
+
+    command = shlex.join(["attrec-bench", "run", *settings.overrides.task])
+    record, found = run(config, model_name(config, settings.runtime.choices["model"]), command)
+    shown = "  ".join(f"{name} {record.metrics['test'][name]:.4f}" for name in ("HR@10", "HR@50", "NDCG@10", "MRR"))
+    seed = "-" if record.config["seed"] is None else record.config["seed"]
+    how = "found" if found else f"{sum(record.seconds.values()):.1f} s"
+    epochs = f", epoch {record.epochs} of {len(record.history)}" if record.epochs else ""
+    print(f"{record.model:<14} seed {seed}  {shown}  ({how}{epochs}, run {record.identity[:16]})", flush=True)
+    if config.tracking.uri != "off":
+        from attrec_bench.results.tracking import send_pending
+
+        send_pending(Path(config.runs), config.tracking.uri, config.tracking.experiment)
+
+
+def table_verb(arguments: list[str]) -> None:
+    """Print or write the tables of the recorded runs."""
+    if wants_help(arguments, TABLE_HELP):
+        return
+    from attrec_bench.results.formats import render
+    from attrec_bench.results.select import select
+    from attrec_bench.results.store import read_all
+    from attrec_bench.results.tables import DEFAULT_METRICS, tables
+
+    chosen = pairs(arguments)
+    out, metrics, runs = (chosen.pop(key, None) for key in ("out", "metrics", "runs"))
+    form = chosen.pop("format", "terminal")
+    made = tables(select(read_all(runs_folder(runs)), chosen), metrics.split(",") if metrics else DEFAULT_METRICS)
+    text = render(made, form, color=out is None and sys.stdout.isatty())
+    if out is None:
+        print(text, end="")
+    else:
+        Path(out).write_text(text)
+        print(f"wrote {out}")
+
+
+def recommend_verb(arguments: list[str]) -> None:
+    """Print what a recorded model recommends to one user."""
+    if wants_help(arguments, RECOMMEND_HELP):
+        return
+    from attrec_bench.recommend import recommend
+
+    given = only(pairs(arguments), ("run", "user", "k", "runs"))
+    for key in ("run", "user"):
+        if key not in given:
+            raise InputError(f"recommend needs {key}=..., got {' '.join(arguments) or 'nothing'}")
+    k = given.get("k", "10")
+    if not k.isdigit() or int(k) < 1:
+        raise InputError(f"k must be a whole number of at least 1, got {k!r}")
+    print(recommend(runs_folder(given.get("runs")), given["run"], given["user"], int(k)), end="")
+
+
+def data_verb(arguments: list[str]) -> None:
+    """Print what a data set holds."""
+    if wants_help(arguments, DATA_HELP):
+        return
+    if not arguments or "=" in arguments[0]:
+        raise InputError("data needs the name of a data set first: attrec-bench data ml-100k")
+    from attrec_bench.configuration import composed
+    from attrec_bench.data.describe import describe
+    from attrec_bench.run import build
+
+    config = composed([f"dataset={arguments[0]}", *arguments[1:]])
+    print(describe(build(config.dataset)), end="")
+
+
+def wants_help(arguments: list[str], text: str) -> bool:
+    """Print the verb's help if that was asked for."""
+    if not {"-h", "--help", "help"} & set(arguments):
+        return False
+    print(text, end="")
+    return True
+
+
+def pairs(arguments: list[str]) -> dict[str, str]:
+    """["dataset=ml-100k", ...] -> {"dataset": "ml-100k", ...}."""
+    for argument in arguments:
+        if "=" not in argument:
+            raise InputError(f"arguments must be KEY=VALUE, got {argument!r}")
+    return {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
+
+
+def only(given: dict[str, str], keys: tuple[str, ...]) -> dict[str, str]:
+    """Return what was given if all its keys are known."""
+    for key in given:
+        require_choice("key", key, keys)
+    return given
+
+
+def runs_folder(given: str | None) -> Path:
+    """Return the folder of the records; one that is not there is an error."""
+    folder = Path(given or os.environ.get("ATTREC_BENCH_RUNS") or "runs")
+    if not folder.is_dir():
+        raise InputError(f"no folder of records at {folder}: run something first, or say runs=FOLDER")
+    return folder
+
+
+if __name__ == "__main__":
+    main()

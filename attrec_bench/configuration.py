@@ -1,0 +1,92 @@
+"""Where the YAML files lie, how they are composed outside a Hydra job, and what Hydra's errors mean in one line."""
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrec_bench.errors import InputError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def conf_folder() -> Path:
+    """Return the folder of the YAML files: inside an installed package, beside it in a checkout."""
+    inside = PACKAGE / "conf"
+    return inside if inside.is_dir() else PACKAGE.parent / "conf"
+
+
+def composed(overrides: list[str]) -> "DictConfig":
+    """Overrides as on the command line -> the configuration, outside a Hydra job."""
+    from hydra import compose, initialize_config_dir
+
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        return compose("config", overrides)
+
+
+def model_name(config: "DictConfig", choice: str) -> str:
+    """Return the model's choice, or the class's own name where the user put another class in its place."""
+    import yaml
+
+    file = conf_folder() / "model" / f"{choice}.yaml"
+    if file.is_file() and yaml.safe_load(file.read_text())["_target_"] == config.model._target_:
+        return choice
+    return str(config.model._target_).rsplit(".", 1)[-1]
+
+
+def explained(error: BaseException) -> str | None:
+    """Return the one line of a mistake that a user made; None for an error that is a bug."""
+    from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+    from omegaconf.errors import OmegaConfBaseException
+
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, InputError | FloatingPointError):
+            return str(cause)
+        cause = cause.__cause__
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        return missing_choice(str(error.missing_cfg_file), error.options or ())
+    if isinstance(error, ConfigCompositionException | HydraException | OmegaConfBaseException):
+        return hydra_line(error)
+    return None
+
+
+def missing_choice(file: str, options: Sequence[str]) -> str:
+    """model/atrec, [...] -> model must be one of ..., got 'atrec' (did you mean 'attrec'?)."""
+    group, _, value = file.rpartition("/")
+    near = get_close_matches(value, options, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"{group or 'config'} must be one of {', '.join(options)}, got {value!r}{hint}"
+
+
+def hydra_line(error: BaseException) -> str:
+    """Return Hydra's or OmegaConf's message in one line, with the nearest key where a key is unknown."""
+    cause = error.__cause__ if error.__cause__ is not None else error
+    lines = [line.strip() for line in f"{error}".splitlines() if line.strip()]
+    unknown = re.search(r"Key '([^']+)' is not in struct", f"{error}\n{cause}")
+    override = re.search(r"Could not override '([^']+)'", f"{error}")
+    if unknown and override:
+        return unknown_key(override[1])
+    return lines[0] if lines else type(error).__name__
+
+
+def unknown_key(key: str) -> str:
+    """modle.w -> a line that names the nearest key of the default configuration."""
+    from omegaconf import OmegaConf
+
+    known = keys_of(OmegaConf.to_container(composed([]), resolve=False))
+    near = get_close_matches(key, known, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"key must be one of this configuration's, got {key!r}{hint}; attrec-bench run --help lists them"
+
+
+def keys_of(node: object, prefix: str = "") -> list[str]:
+    """Nested plain data -> every dotted key."""
+    if not isinstance(node, dict):
+        return []
+    below = [key for name, inner in node.items() for key in keys_of(inner, f"{prefix}{name}.")]
+    return [f"{prefix}{name}" for name in node] + below

@@ -1,0 +1,36 @@
+"""What a data set holds, in words: the facts a reader of a table needs about its data."""
+
+import numpy as np
+
+from attrec_bench.data.interactions import Interactions
+
+
+def describe(data: Interactions) -> str:
+    """Return lines of text: counts, density, lengths, how much of the order is undefined, repeats and the sum."""
+    lengths = np.bincount(data.users, minlength=data.n_users)
+    density = len(data) / (data.n_users * data.n_items)
+    pairs = len(np.unique(data.users.astype(np.int64) * (data.n_items + 1) + data.items))
+    tied, last = tied_events(data)
+    lines = {
+        "users": f"{data.n_users:,}",
+        "items": f"{data.n_items:,}",
+        "interactions": f"{len(data):,} (density {density:.2%})",
+        "events a user": f"{lengths.min()} to {lengths.max():,}, median {np.median(lengths):g}",
+        "users with fewer than 3 events": f"{int((lengths < 3).sum()):,} (they train only)",
+        "repeated (user, item) pairs": f"{len(data) - pairs:,}",
+        "events whose order is undefined": f"{tied / len(data):.1%} share their time with another of the same user",
+        "users whose last event is undefined": f"{last / data.n_users:.1%}: protocol.tie_order decides what is tested",
+        "sha256": data.sha256,
+    }
+    width = max(map(len, lines))
+    return "".join(f"{name:<{width}}  {value}\n" for name, value in lines.items())
+
+
+def tied_events(data: Interactions) -> tuple[int, int]:
+    """Return (events that share user and time with another, users whose last time holds several events)."""
+    order = np.lexsort((data.times, data.users))
+    users, times = data.users[order], data.times[order]
+    same = (users[1:] == users[:-1]) & (times[1:] == times[:-1])
+    tied = np.append(same, False) | np.append(False, same)
+    is_last = np.append(users[1:] != users[:-1], True)
+    return int(tied.sum()), int((tied & is_last).sum())

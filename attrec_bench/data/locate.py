@@ -1,0 +1,178 @@
+"""Locate: the name of a data set -> its file on this machine -> checked Interactions.
+
+The places, in this order, each searched for every layout that the data set is known in:
+
+    dataset.path  ->  $ATTREC_BENCH_DATA/<name>/  ->  <user cache>/attrec-bench/<name>/  ->  download into that cache
+
+A path that the user gave is final: when nothing is there, no other place is tried.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol, TypedDict
+
+from filelock import FileLock
+from platformdirs import user_cache_dir
+
+from attrec_bench.data import sources
+from attrec_bench.data.download import fetch, unpack
+from attrec_bench.data.interactions import Interactions
+from attrec_bench.errors import InputError, require
+
+VARIABLE = "ATTREC_BENCH_DATA"
+
+
+class Reader(Protocol):
+    """A function of ``sources`` whose other keywords are set."""
+
+    def __call__(self, path: Path, *, min_rating: float | None) -> Interactions:
+        """File -> Interactions."""
+
+
+class Layout(TypedDict):
+    """A form in which a data set is found: the name of the file, and what reads it."""
+
+    file: str
+    read: Reader
+
+
+class Counts(TypedDict):
+    """What the publisher says that the file holds."""
+
+    users: int
+    items: int
+    interactions: int
+
+
+def load(
+    *,
+    name: str,
+    path: str | None,
+    layouts: list[Layout],
+    url: str | None,
+    sha256: str | None,
+    members: list[str],
+    counts: Counts | None,
+    min_rating: float | None,
+) -> Interactions:
+    """Find, if need be download, read and check a published data set.
+
+    ``counts`` is checked on all rows of the file, before ``min_rating`` leaves any out, and also on a file that the
+    user gave: what calls itself by a published name must be what was published. ``counts=null`` turns that off.
+    """
+    file = locate(
+        name=name, path=path, files=[layout["file"] for layout in layouts], url=url, sha256=sha256, members=members
+    )
+    read = _reader(file, layouts)
+    whole = read(file, min_rating=None)
+    if counts is not None:
+        _check_counts(name, file, counts, whole)
+    return replace(whole if min_rating is None else read(file, min_rating=min_rating), name=name)
+
+
+def own_csv(
+    *,
+    name: str,
+    path: str | None,
+    user: str,
+    item: str,
+    time: str | None,
+    rating: str | None,
+    separator: str,
+    titles: str | None,
+    min_rating: float | None,
+) -> Interactions:
+    """A user's own csv file, under a ``name`` of the user's choice; the columns are those of ``sources.csv``."""
+    require(path is not None, "dataset=csv needs dataset.path=FILE", path)
+    file = Path(str(path)).expanduser()
+    require(file.is_file(), "dataset.path must be a csv file that exists", path)
+    events = sources.csv(
+        file,
+        user=user,
+        item=item,
+        time=time,
+        rating=rating,
+        separator=separator,
+        titles=titles,
+        min_rating=min_rating,
+    )
+    return replace(events, name=name)
+
+
+def locate(
+    *, name: str, path: str | None, files: list[str], url: str | None, sha256: str | None, members: list[str]
+) -> Path:
+    """The first of ``files`` found in the places above; ``members`` are the files to take out of a zip at ``url``."""
+    if path is not None:
+        return _given(Path(str(path)).expanduser(), files)
+    cache = Path(user_cache_dir("attrec-bench")) / name
+    shared = os.environ.get(VARIABLE)
+    places = [Path(shared).expanduser() / name] if shared else []
+    found = _first([*places, cache], files)
+    if found is not None:
+        return found
+    hint = (
+        f"put {' or '.join(files)} into ${VARIABLE}/{name}/ or {cache}/, or give dataset.path=FILE; "
+        "dataset=planted needs no download"
+    )
+    if url is None or sha256 is None:
+        raise InputError(f"{name} is not on this machine and has no download: {hint}")
+    try:
+        return _download(cache, files, url, sha256, members)
+    except OSError as error:
+        raise InputError(f"{name} is not on this machine and {url} failed ({error}): {hint}") from error
+
+
+def _given(path: Path, files: list[str]) -> Path:
+    """The file that the user named, or the first of ``files`` in the folder that the user named."""
+    require(path.exists(), "dataset.path must be a file or folder that exists", str(path))
+    if path.is_file():
+        return path
+    found = _first([path], files)
+    if found is None:
+        raise InputError(f"dataset.path={path} is a folder without {' or '.join(files)}")
+    return found
+
+
+def _first(folders: list[Path], files: list[str]) -> Path | None:
+    return next((folder / file for folder in folders for file in files if (folder / file).is_file()), None)
+
+
+def _download(cache: Path, files: list[str], url: str, sha256: str, members: list[str]) -> Path:
+    """Fill the cache from ``url``, one process at a time; whoever waited finds the file there."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / ".lock"):
+        found = _first([cache], files)
+        if found is None:
+            archive = fetch(url, sha256, cache / url.rsplit("/", 1)[-1])
+            if members:
+                unpack(archive, members, cache)
+                archive.unlink()
+            found = _first([cache], files)
+    if found is None:
+        raise InputError(f"{url} holds none of {', '.join(files)}")
+    return found
+
+
+def _reader(file: Path, layouts: list[Layout]) -> Callable[..., Interactions]:
+    """The reader of the layout with this file name; a data set with one layout reads a file of any name."""
+    for layout in layouts:
+        if layout["file"] == file.name or len(layouts) == 1:
+            return layout["read"]
+    names = " or ".join(layout["file"] for layout in layouts)
+    raise InputError(f"dataset.path must name a file called {names}, got {str(file)!r}")
+
+
+def _check_counts(name: str, file: Path, expected: Counts, events: Interactions) -> None:
+    found = Counts(users=events.n_users, items=events.n_items, interactions=len(events))
+    if found != expected:
+        raise InputError(
+            f"{file} is not {name} as published: expected {_told(expected)}, got {_told(found)}; "
+            "for data of your own set dataset.counts=null"
+        )
+
+
+def _told(counts: Counts) -> str:
+    return f"{counts['users']} users, {counts['items']} items, {counts['interactions']} interactions"

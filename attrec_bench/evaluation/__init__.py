@@ -1,0 +1,1 @@
+"""Model -> scores -> ranks -> metrics."""

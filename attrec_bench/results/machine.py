@@ -1,0 +1,95 @@
+"""Where and with what a run was made: versions, git, hardware, memory, time. Nothing here ever fails a run."""
+
+import os
+import platform
+import resource
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).resolve().parents[1]
+"""The folder of attrec_bench itself."""
+
+PACKAGES = ("attrec-bench", "torch", "numpy", "hydra-core", "mlflow")
+"""Whose versions a record names, next to Python's."""
+
+
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Package -> version, read from what is installed without importing it; "not installed" where it is not."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in packages}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def git_state(folder: Path = PACKAGE) -> dict[str, Any]:
+    """Commit of the repository that tracks ``folder`` and whether its tree differs from it; None for both outside git.
+
+    New files count as a difference unless git ignores them. A folder that git does not track (an environment inside
+    somebody else's repository) is outside git: that repository's commit says nothing about our code.
+    """
+    outside = {"commit": None, "dirty": None}
+    if not _git(folder, "ls-files", "--", "."):
+        return outside
+    commit, changes = _git(folder, "rev-parse", "HEAD"), _git(folder, "status", "--porcelain")
+    if commit is None or changes is None:
+        return outside
+    return {"commit": commit, "dirty": bool(changes)}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """Output of git in ``folder``, or None where git is missing, slow or refuses."""
+    # inside a git hook GIT_DIR names another repository than the folder's own
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True, env=environment)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def hardware() -> dict[str, Any]:
+    """CPU model, the cores this process may use, memory in MiB and the platform."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_mib": _memory_mib(),
+        "platform": platform.platform(),
+    }
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def _memory_mib() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    except (ValueError, OSError):
+        return None
+
+
+def peak_memory_mib() -> float:
+    """The most memory this process ever held, in MiB (resident set)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts KiB, macOS bytes
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,190 @@
+"""The runs folder: one folder a run, whole or not there at all. It is the truth; MLflow only gets copies.
+
+    root/<identity[:16]>/record.json   everything but the arrays, with the sums of the files beside it
+                         ranks.npz     users [n], ranks [n]
+                         ...           what the run adds, e.g. weights
+    root/.tmp-...   being written      root/.old-...   being replaced      root/.locks/   one file a run
+
+A kill at any moment leaves at most a .tmp- folder, which nobody reads, or an .old- folder, which is put back.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from attrec_bench.errors import InputError
+from attrec_bench.results import whole
+from attrec_bench.results.record import ARRAYS, SHORT, Record, digest, from_plain, to_plain
+
+RECORD, RANKS = "record.json", "ranks.npz"
+FORMAT = 1
+"""Of record.json; a reader refuses another."""
+
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, RecursionError, zipfile.BadZipFile)
+"""What broken bytes can raise on their way to a Record."""
+
+log = logging.getLogger(__name__)
+
+
+def folder_of(root: Path, identity: str) -> Path:
+    """Where the run with this identity lies or will lie."""
+    return root / identity[:SHORT]
+
+
+def save(root: Path, record: Record, write_files: Callable[[Path], object] | None = None, force: bool = False) -> Path:
+    """Write the record whole and return its folder. ``write_files(folder)`` adds files of the run's own.
+
+    Raises InputError where the run is recorded already and ``force`` is off; a broken folder is replaced.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    whole.tidy(root)
+    folder = folder_of(root, record.identity)
+    if not force and find(root, record.identity) is not None:
+        raise InputError(f"run {folder.name} is recorded already in {folder}; force=true replaces it")
+    temporary = whole.private(root, "tmp", folder.name)
+    temporary.mkdir()
+    try:
+        _write(temporary, record, write_files)
+        whole.replace(folder, temporary)
+    except BaseException:  # Ctrl-C too must leave nothing
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return folder
+
+
+def find(root: Path, identity: str) -> Record | None:
+    """Return the finished run with this identity, or None; a broken one gives a warning and None."""
+    whole.restore(root)
+    folder = folder_of(root, identity)
+    if not folder.exists():
+        return None
+    try:
+        record = read(folder)
+    except InputError as error:
+        log.warning("%s", error)
+        return None
+    return record if record.identity == identity else None
+
+
+def read(folder: Path) -> Record:
+    """Read one run's folder. Raises InputError, one line, where anything in it is not as it was written."""
+    try:
+        stored = json.loads((folder / RECORD).read_bytes())
+        if stored["format"] != FORMAT:
+            raise ValueError(f"its format is {stored['format']}, this version reads {FORMAT}")
+        with np.load(checked_file(folder, RANKS, stored["files"]), allow_pickle=False) as arrays:
+            record = from_plain(stored["record"], **{name: arrays[name] for name in ARRAYS})
+        if _sum_of(stored) != stored["checksum"]:
+            raise ValueError("its checksum does not fit")
+    except UNREADABLE as error:
+        raise InputError(f"{folder} holds no readable record: {_reason(error)}") from error
+    return record
+
+
+def read_all(root: Path) -> list[Record]:
+    """Every run under ``root``, ordered by folder. A broken or foreign folder gives a warning line and is left out."""
+    whole.restore(root)
+    records = []
+    for folder in _folders(root):
+        try:
+            records.append(read(folder))
+        except InputError as error:
+            log.warning("%s", error)
+    return records
+
+
+def resolve(root: Path, id_prefix: str) -> Path:
+    """Return the folder of the one run whose identity starts with ``id_prefix``. InputError for none or several."""
+    whole.restore(root)
+    names = [folder.name for folder in _folders(root)]
+    found = [name for name in names if id_prefix and name.startswith(id_prefix[:SHORT])]
+    if len(id_prefix) > SHORT:
+        found = [name for name in found if read(root / name).identity.startswith(id_prefix)]
+    if len(found) == 1:
+        return root / found[0]
+    if found:
+        raise InputError(f"run must name one run, got {id_prefix!r}, which fits {_some(found)}")
+    raise InputError(
+        f"run must be the first digits of a run in {root} ({_some(names) or 'none yet'}), got {id_prefix!r}"
+    )
+
+
+def checked_file(folder: Path, name: str, sums: dict[str, str] | None = None) -> Path:
+    """Path of a run's file whose bytes are as they were written; InputError otherwise. Call it before loading weights.
+
+    ``sums`` are the sums in the folder's record.json, where the caller has read them already.
+    """
+    path = folder / name
+    try:
+        known = json.loads((folder / RECORD).read_bytes())["files"] if sums is None else sums
+        if _sha256(path) == known[name]:
+            return path
+    except UNREADABLE as error:
+        raise InputError(f"{path} cannot be read: {_reason(error)}") from error
+    raise InputError(f"{path} is not as it was written")
+
+
+@contextmanager
+def lock(root: Path, identity: str) -> Iterator[None]:
+    """Hold the run with this identity: a second process that wants it waits here, and then finds the record."""
+    folder = root / ".locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    held = FileLock(folder / f"{identity[:SHORT]}.lock")
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        log.info("another process is at run %s; waiting for it", identity[:SHORT])
+        held.acquire()
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _write(folder: Path, record: Record, write_files: Callable[[Path], object] | None) -> None:
+    """Write files, sums and record.json, and make the disk keep them."""
+    np.savez(folder / RANKS, users=record.users, ranks=record.ranks)
+    if write_files is not None:
+        write_files(folder)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    sums = {str(path.relative_to(folder)): _sha256(path) for path in paths}
+    stored: dict[str, Any] = {"format": FORMAT, "record": to_plain(record), "files": sums}
+    stored["checksum"] = _sum_of(stored)
+    (folder / RECORD).write_text(json.dumps(stored, indent=1, allow_nan=False))
+    for path in (*paths, folder / RECORD, folder):
+        whole.sync(path)
+
+
+def _folders(root: Path) -> list[Path]:
+    """Folders that should hold a run; hidden ones are the store's own."""
+    if not root.is_dir():
+        return []
+    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _sum_of(stored: dict[str, Any]) -> str:
+    return digest({key: stored[key] for key in ("format", "record", "files")})
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    """One line, whatever the error brought along."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return f"{said} is missing" if isinstance(error, KeyError) else said
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

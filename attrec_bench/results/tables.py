@@ -1,0 +1,178 @@
+"""Records -> Table: plain data from which every format is made, so that all formats say the same.
+
+    one table   (data, protocol): records that were made under different protocols never share one
+    one row     (model, configuration), over its seeds: mean and standard deviation (n - 1)
+    one column  a metric; all are higher is better
+
+Of a row's records only those of one code version count, the one used last: results of two programs have no mean.
+Of two records of one seed (same data under two names) the newer counts. The notes say what was left out.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from attrec_bench.errors import InputError
+from attrec_bench.evaluation.metrics import means
+from attrec_bench.results import captions
+from attrec_bench.results.record import Record, digest, flatten, text
+
+DEFAULT_METRICS = ("HR@10", "HR@50", "NDCG@10", "MRR")
+FLOORS, CEILINGS = ("random", "popularity", "markov"), ("oracle",)
+"""Models that bound a metric. They are set apart and take no part in best and second."""
+
+DIGITS = 4
+"""After the point, in every format: what looks equal is equal, so best and second are told by these digits."""
+
+FLOOR, MODEL, CEILING = "floor", "model", "ceiling"
+BEST, SECOND = 1, 2
+
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One metric of one row over n seeds. ``sd`` is None for one seed; ``place`` is BEST, SECOND or None."""
+
+    mean: float
+    sd: float | None
+    n: int
+    place: int | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model in one configuration. ``kind`` is FLOOR, MODEL or CEILING; ``cells`` are in the order of the metrics."""
+
+    label: str
+    model: str
+    kind: str
+    cells: tuple[Cell, ...]
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of one data set under one protocol: floors first, then models, then ceilings, each from low to high."""
+
+    data: Mapping[str, Any]
+    protocol: Mapping[str, Any]
+    metrics: tuple[str, ...]
+    rows: tuple[Row, ...]
+    caption: str
+    notes: tuple[str, ...]
+
+
+def tables(records: Sequence[Record], metrics: Sequence[str] = DEFAULT_METRICS) -> list[Table]:
+    """Records -> one table for each (data, protocol), ordered by the data set's name.
+
+    Values are computed from the stored ranks, so any HR@K and NDCG@K can be asked for.
+    Raises InputError for no records, no metrics or an unknown metric.
+    """
+    if not records:
+        raise InputError("a table needs at least one record; attrec-bench run makes one")
+    if not metrics:
+        raise InputError("metrics must name at least one metric")
+    groups = _group(records, lambda record: (record.data["sha256"], digest(record.config["protocol"])))
+    made = [_table(group, tuple(metrics)) for group in groups]
+    return sorted(made, key=lambda table: (table.data["name"], digest(table.protocol)))
+
+
+def _table(records: Sequence[Record], metrics: tuple[str, ...]) -> Table:
+    notes: list[str] = []
+    rows: list[Row] = []
+    for same_model in _group(records, lambda record: record.model):
+        variants = _group(same_model, lambda record: digest(_settings(record)))
+        for label, variant in zip(_labels(variants), variants, strict=True):
+            counted, left_out = _current(variant)
+            notes += [f"{label}: {left_out}"] if left_out else []
+            rows.append(_row(label, counted, metrics))
+    ordered = _marked(sorted(rows, key=_order))
+    counted = [record for row in ordered for record in row.records]
+    models = [row for row in ordered if row.kind == MODEL] or ordered
+    notes += captions.unequal_seeds({row.label: captions.seeds(row.records) for row in models})
+    return Table(
+        data=records[0].data,
+        protocol=records[0].config["protocol"],
+        metrics=metrics,
+        rows=ordered,
+        caption=captions.caption(counted),
+        notes=tuple(notes),
+    )
+
+
+def _row(label: str, records: Sequence[Record], metrics: Sequence[str]) -> Row:
+    scores = [means(record.ranks, metrics) for record in records]
+    values = np.array([[score[name] for name in metrics] for score in scores])  # [seeds, metrics]
+    spread = values.std(axis=0, ddof=1) if len(records) > 1 else [None] * len(metrics)
+    cells = tuple(
+        Cell(float(mean), None if sd is None else float(sd), len(records))
+        for mean, sd in zip(values.mean(axis=0), spread, strict=True)
+    )
+    model = records[0].model
+    kind = FLOOR if model in FLOORS else CEILING if model in CEILINGS else MODEL
+    return Row(label, model, kind, cells, tuple(records))
+
+
+def _order(row: Row) -> tuple[int, float, str]:
+    return (FLOOR, MODEL, CEILING).index(row.kind), row.cells[0].mean, row.label
+
+
+def _marked(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Give the places: best and second of each column among the models, where there are two to compare."""
+    shown = np.array([[round(cell.mean, DIGITS) for cell in row.cells] for row in rows if row.kind == MODEL])
+    if len(shown) < 2:
+        return tuple(rows)
+    ladders = [sorted(set(column), reverse=True)[:2] for column in shown.T.tolist()]
+    return tuple(row if row.kind != MODEL else _placed(row, ladders) for row in rows)
+
+
+def _placed(row: Row, ladders: Sequence[Sequence[float]]) -> Row:
+    """Ladders: for each column the best value shown and the second, if there is one."""
+    places = [
+        1 + ladder.index(round(cell.mean, DIGITS)) if round(cell.mean, DIGITS) in ladder else None
+        for cell, ladder in zip(row.cells, ladders, strict=True)
+    ]
+    cells = tuple(Cell(cell.mean, cell.sd, cell.n, place) for cell, place in zip(row.cells, places, strict=True))
+    return Row(row.label, row.model, row.kind, cells, row.records)
+
+
+def _settings(record: Record) -> dict[str, Any]:
+    """What makes a row: neither the seed nor what the whole table shares."""
+    return flatten({"model": record.config["model"], "train": record.config["train"]})
+
+
+def _labels(variants: Sequence[Sequence[Record]]) -> list[str]:
+    """One label for each configuration of a model, naming exactly the keys that differ: "attrec (w=0.2)"."""
+    settings = [_settings(variant[0]) for variant in variants]
+    keys = list(dict.fromkeys(key for each in settings for key in each))
+    differing = [key for key in keys if len({digest([key in each, each.get(key)]) for each in settings}) > 1]
+    last = [key.rpartition(".")[2] for key in differing]
+    names = {key: name if last.count(name) == 1 else key for key, name in zip(differing, last, strict=True)}
+    parts = [[f"{names[key]}={text(each[key])}" for key in differing if key in each] for each in settings]
+    model = variants[0][0].model
+    return [f"{model} ({', '.join(each)})" if each else model for each in parts]
+
+
+def _current(records: Sequence[Record]) -> tuple[list[Record], str]:
+    """Records of the code used last, the newest of each seed; and what was left out, in words."""
+    newest = max(records, key=lambda record: record.created)
+    same_code = [record for record in records if record.code == newest.code]
+    by_seed = {record.config["seed"]: record for record in sorted(same_code, key=lambda record: record.created)}
+    counted = sorted(by_seed.values(), key=lambda record: record.config["seed"] or 0)
+    said = []
+    if stale := len(records) - len(same_code):
+        said.append(f"{captions.count(stale, 'record')} of older code left out")
+    if twice := len(same_code) - len(counted):
+        said.append(f"{captions.count(twice, 'older record')} of the same seed left out")
+    return counted, ", ".join(said)
+
+
+def _group(records: Iterable[Record], key: Callable[[Record], Key]) -> list[list[Record]]:
+    """Records with equal keys together, groups in the order of their first record."""
+    groups: dict[Key, list[Record]] = {}
+    for record in records:
+        groups.setdefault(key(record), []).append(record)
+    return list(groups.values())

@@ -1,0 +1,248 @@
+"""Record -> MLflow and back. No other file imports mlflow, and this one only inside functions: it costs seconds.
+
+The runs folder is the truth. A record that MLflow did not take stays there, without a mark in mlflow.json,
+and ``send_pending`` sends it the next time.
+"""
+
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from attrec_bench.errors import InputError
+from attrec_bench.results import entries, store
+from attrec_bench.results.marks import mark, reach, sent_as, shown, sqlite_path, store_uri
+from attrec_bench.results.record import SHORT, Record
+
+EXPERIMENT = "attrec-bench"
+ARTIFACTS = ".mlflow"
+"""Where the artifacts of a local store go, beside the runs; hidden, so that nobody takes it for a run."""
+
+SETTINGS = {  # a run must not wait for a server that is down
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+
+log = logging.getLogger(__name__)
+
+
+def send(record: Record, folder: Path, uri: str | None = None, experiment: str = EXPERIMENT) -> bool:
+    """Copy one record to MLflow. False, with one warning line, where MLflow did not take it: it stays to be sent."""
+    return _send([(record, folder)], folder.parent, uri, experiment) == 1
+
+
+def send_pending(root: Path, uri: str | None = None, experiment: str = EXPERIMENT) -> int:
+    """Send every record under ``root`` that this store has not got; how many it has got now that it had not before."""
+    address = store_uri(root, uri)
+    pending = [
+        (record, folder)
+        for record in store.read_all(root)
+        if sent_as(folder := store.folder_of(root, record.identity), address, experiment) is None
+    ]
+    return _send(pending, root, uri, experiment)
+
+
+def fetch(uri: str, experiment: str = EXPERIMENT) -> list[Record]:
+    """Records from MLflow's artifacts, oldest first; a run that holds none that is whole gives a warning line.
+
+    Raises InputError where the store cannot be reached or has no such experiment.
+    """
+    address = store_uri(Path(), uri)
+    if (path := sqlite_path(address)) and not path.exists():
+        raise InputError(f"tracking.uri must name a store that exists, got {uri!r}")
+    try:
+        with _mlflow(address) as client, tempfile.TemporaryDirectory() as folder:
+            return list(_fetch(client, shown(uri), experiment, Path(folder)))
+    except _failures() as error:
+        raise InputError(f"MLflow at {shown(uri)} cannot be read: {_line(error)}") from error
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Where records go: a store and an experiment in it."""
+
+    client: Any
+    address: str
+    experiment: str
+    experiment_id: str
+
+
+def _send(records: list[tuple[Record, Path]], root: Path, uri: str | None, experiment: str) -> int:
+    """Send in order and stop at the first that is not taken: the next would wait for the same server."""
+    address, sent = store_uri(root, uri), 0
+    if not records:
+        return sent
+    try:
+        with _mlflow(address) as client:
+            target = _Target(client, address, experiment, _experiment_id(client, experiment, root, address))
+            for record, folder in records:
+                _send_once(target, record, folder)
+                sent += 1
+    except _failures() as error:
+        left = len(records) - sent
+        stay = "1 record stays" if left == 1 else f"{left} records stay"
+        log.warning(
+            "MLflow at %s fails; %s in %s, to be sent the next time: %s", shown(address), stay, root, _line(error)
+        )
+    return sent
+
+
+def _send_once(target: _Target, record: Record, folder: Path) -> None:
+    """Send a record unless the store has it, and mark its folder. One process at a time, so that none is sent twice."""
+    locks = folder.parent / ".locks"
+    locks.mkdir(exist_ok=True)
+    with FileLock(locks / f"{record.identity[:SHORT]}.mlflow.lock"):
+        if sent_as(folder, target.address, target.experiment) is None:
+            run_id = _sent_before(target, record) or _copy(target, record, folder)
+            mark(folder, target.address, target.experiment, run_id)
+
+
+def _sent_before(target: _Target, record: Record) -> str | None:
+    """Id of the whole run of this identity, or None. Halves, and what ``force`` has replaced since, are deleted."""
+    kept = None
+    for run in target.client.search_runs([target.experiment_id], f"tags.identity = '{record.identity}'"):
+        if run.info.status == "FINISHED" and run.data.tags.get("created", "") >= record.created:
+            kept = run.info.run_id
+        else:
+            target.client.delete_run(run.info.run_id)
+    return kept
+
+
+def _copy(target: _Target, record: Record, folder: Path) -> str:
+    """Write one MLflow run. It stays RUNNING until all of it is there."""
+    from mlflow.entities import Metric, Param
+
+    client = target.client
+    begin, end = entries.times_ms(record)
+    name = f"{record.model} seed={record.config['seed']}"
+    run = client.create_run(target.experiment_id, start_time=begin, tags=entries.tags(record), run_name=name)
+    run_id: str = run.info.run_id
+    params = [Param(key, value) for key, value in entries.params(record).items()]
+    points = [Metric(key, value, end, step) for key, value, step in entries.points(record)]
+    for start in range(0, len(params), entries.PARAMS_A_CALL):
+        client.log_batch(run_id, params=params[start : start + entries.PARAMS_A_CALL])
+    for start in range(0, len(points), entries.POINTS_A_CALL):
+        client.log_batch(run_id, metrics=points[start : start + entries.POINTS_A_CALL])
+    for file in (store.RECORD, store.RANKS):
+        client.log_artifact(run_id, str(folder / file))
+    client.set_terminated(run_id, "FINISHED", end)
+    return run_id
+
+
+def _fetch(client: Any, address: str, experiment: str, folder: Path) -> Iterator[Record]:
+    found = client.get_experiment_by_name(experiment)
+    if found is None:
+        names = ", ".join(sorted(each.name for each in client.search_experiments()))
+        raise InputError(f"MLflow at {address} has no experiment {experiment!r}; it has {names}")
+    failures: tuple[type[Exception], ...] = (InputError, *_failures())
+    token, order = None, ["attributes.start_time ASC"]
+    while True:
+        page = client.search_runs(
+            [found.experiment_id], "attributes.status = 'FINISHED'", order_by=order, page_token=token
+        )
+        for run in page:
+            target = folder / run.info.run_id
+            target.mkdir()
+            try:
+                for file in (store.RECORD, store.RANKS):
+                    client.download_artifacts(run.info.run_id, file, str(target))
+                yield store.read(target)
+            except failures as error:
+                log.warning("run %s of MLflow at %s is left out: %s", run.info.run_id, address, _line(error))
+        token = page.token
+        if not token:
+            return
+
+
+@contextmanager
+def _mlflow(address: str) -> Iterator[Any]:
+    """Yield a client of the store, made if need be, with MLflow's patience short and its chatter off."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    before = {name: os.environ.get(name) for name in SETTINGS}
+    os.environ.update({name: value for name, value in SETTINGS.items() if before[name] is None})
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from mlflow import MlflowClient
+
+            reach(address)
+            with _quiet("mlflow", "alembic", "urllib3"):
+                if path := sqlite_path(address):
+                    _create_sqlite(path)
+                yield MlflowClient(tracking_uri=address)
+    finally:
+        for name in [name for name, value in before.items() if value is None]:
+            del os.environ[name]
+
+
+@contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _create_sqlite(path: Path) -> None:
+    """Make a new sqlite store, once: processes that find it half made fail in MLflow's migrations, and break it.
+
+    It is made under another name and renamed, so that a kill leaves no half store either.
+    """
+    if path.exists():
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        if path.exists():
+            return
+        temporary = path.with_name(f".{path.name}.new")
+        temporary.unlink(missing_ok=True)  # a killed process left it: the lock is ours now
+        database = SqlAlchemyStore(f"sqlite:///{temporary}", str(path.parent.resolve() / ARTIFACTS))
+        database.engine.dispose()
+        os.rename(temporary, path)
+
+
+def _experiment_id(client: Any, name: str, root: Path, address: str) -> str:
+    """Id of the experiment, made if need be. A server says itself where artifacts go, a database does not."""
+    from mlflow.exceptions import MlflowException
+
+    if found := client.get_experiment_by_name(name):
+        return str(found.experiment_id)
+    place = None if address.startswith("http") else str(root.resolve() / ARTIFACTS)
+    try:
+        return str(client.create_experiment(name, artifact_location=place))
+    except MlflowException:  # another process was faster
+        if found := client.get_experiment_by_name(name):
+            return str(found.experiment_id)
+        raise
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What MLflow raises when a store is away, full or broken, or its driver is missing; requests' own are OSErrors."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return MlflowException, SQLAlchemyError, OSError, ImportError
+
+
+def _line(error: BaseException) -> str:
+    """One line. Under MLflow's own words lies the cause, e.g. that the connection was refused."""
+    while not isinstance(error, InputError) and (cause := error.__cause__ or error.__context__):
+        error = cause
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if len(said) <= 200 else said[:200] + "..."

@@ -1,0 +1,1 @@
+"""Split -> batches -> a trained model."""

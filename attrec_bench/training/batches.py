@@ -1,0 +1,206 @@
+"""Split -> Batch: windows, their targets and drawn negatives. The only place that samples.
+
+Windows are never materialised: a batch is gathered from one flat array of items, grouped by user.
+Shapes: E training events, U users, I items, B windows in a batch, L window length, T targets, N negatives.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attrec_bench.contract import Batch
+from attrec_bench.data.interactions import PAD, Interactions
+from attrec_bench.errors import InputError, require, require_choice
+
+WINDOWS = ("full", "padded")
+NEGATIVES = ("unseen", "all_but_targets", "all")
+
+
+def derived_seed(seed: int, purpose: str, number: int = 0) -> int:
+    """(seed, purpose, number) -> a seed of its own, so that no two uses of randomness share a stream."""
+    digest = hashlib.blake2b(f"{seed}/{purpose}/{number}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+def generator(seed: int, purpose: str, number: int = 0, device: torch.device | str = "cpu") -> torch.Generator:
+    """Return a torch generator for one purpose; nothing in the suite draws from the global state."""
+    return torch.Generator(device).manual_seed(derived_seed(seed, purpose, number))
+
+
+def positions(train: Interactions, *, maxlen: int, T: int, windows: str) -> np.ndarray:
+    """Return [n] int64: the indices of the first target of every training window.
+
+    One user with the events a b c d e f, L = 2, T = 2 (window | targets, _ is padding)::
+
+        full      a b | c d     b c | d e     c d | e f          (only whole windows; a short user gives one padded one)
+        padded    _ a | b c     a b | c d     b c | d e     c d | e f     d e | f _
+
+    A model that reads no window (L = 0) has every event as a target.
+    """
+    require_choice("train.windows", windows, WINDOWS)
+    starts, ends = train.offsets[:-1], train.offsets[1:]
+    index = np.arange(len(train), dtype=np.int64)
+    first = starts[train.users] + (maxlen > 0)
+    last = ends[train.users] - 1
+    if windows == "full" and maxlen > 0:
+        last = np.maximum(ends[train.users] - T, first)
+        first = np.maximum(first, np.minimum(starts[train.users] + maxlen, last))
+    return index[(index >= first) & (index <= last)]
+
+
+@dataclass(frozen=True, eq=False)
+class Unseen:
+    """Draws uniformly among the items a user has not met in training, exactly and without rejection.
+
+    The k-th unseen item of a user is k plus the number of seen items before it. ``gaps`` holds, for each seen
+    item, how many unseen ones stand before it (offset by user), so that number is one binary search:
+    no loop whose length depends on the data, which a GPU would have to wait for.
+    """
+
+    gaps: Tensor
+    """[S] int64, ascending: user * (I+1) + unseen items before the seen item."""
+    starts: Tensor
+    """[U] int64: where each user's seen items start in ``gaps``."""
+    counts: Tensor
+    """[U] int64: unseen items of each user."""
+    n_items: int
+
+    @classmethod
+    def of(cls, train: Interactions, device: torch.device) -> "Unseen":
+        """Build the table from training events; a user who has met every item is an error."""
+        width = train.n_items + 1
+        seen = np.unique(train.users.astype(np.int64) * width + train.items)
+        users = seen // width
+        starts = np.searchsorted(users, np.arange(train.n_users + 1))
+        counts = train.n_items - np.diff(starts)
+        if len(seen) and counts.min() < 1:
+            who = train.user_ids[int(counts.argmin())]
+            raise InputError(f"user {who} has met all {train.n_items} items: no unseen negative can be drawn")
+        before = seen % width - 1 - (np.arange(len(seen)) - starts[users])
+        gaps = torch.from_numpy(users * width + before).to(device)
+        return cls(gaps, torch.from_numpy(starts[:-1]).to(device), torch.from_numpy(counts).to(device), train.n_items)
+
+    def draw(self, users: Tensor, n: int, random: torch.Generator) -> Tensor:
+        """Users [B] -> items [B, n]."""
+        uniform = torch.rand(len(users), n, dtype=torch.float64, device=users.device, generator=random)
+        k = (uniform * self.counts[users, None]).long()
+        seen_before = torch.searchsorted(self.gaps, k + users[:, None] * (self.n_items + 1), right=True)
+        return k.add_(seen_before).sub_(self.starts[users, None]).add_(1)
+
+
+def all_but_targets(targets: Tensor, n: int, n_items: int, random: torch.Generator) -> Tensor:
+    """Targets [B, T] -> items [B, n], uniform over all items but the row's targets (AttRec paper: T- is I minus T+)."""
+    ordered = targets.sort(dim=1).values
+    new = ordered != PAD
+    new[:, 1:] &= ordered[:, 1:] != ordered[:, :-1]
+    free = n_items - new.sum(1, keepdim=True)
+    uniform = torch.rand(len(targets), n, dtype=torch.float64, device=targets.device, generator=random)
+    drawn = (uniform * free).long() + 1
+    for t in range(targets.shape[1]):
+        # Ascending order makes one pass enough: each target at or below the drawn item moves it up by one.
+        drawn += (drawn >= ordered[:, t : t + 1]) & new[:, t : t + 1]
+    return drawn
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """The training events of a split on their device, cut into batches anew in every epoch."""
+
+    items: Tensor
+    """[E] int64, grouped by user, in the order of time."""
+    users: Tensor
+    """[E] int64."""
+    offsets: Tensor
+    """[U+1] int64."""
+    firsts: Tensor
+    """[n] int64: the first target of every window (see ``positions``)."""
+    unseen: Unseen | None
+    n_items: int
+    maxlen: int
+    T: int
+    batch_size: int
+    negatives: int
+    negatives_from: str
+    drop_last: bool
+    seed: int
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        whole, rest = divmod(len(self.firsts), self.batch_size)
+        return whole if self.drop_last and whole else whole + (rest > 0)
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """Yield the batches of one epoch in a random order; (seed, number) alone decides what is drawn."""
+        device = self.items.device
+        order = generator(self.seed, "order", number, device)
+        random = generator(self.seed, "negatives", number, device)
+        shuffled = self.firsts[torch.randperm(len(self.firsts), generator=order, device=device)]
+        for b in range(len(self)):
+            yield self.gather(shuffled[b * self.batch_size : (b + 1) * self.batch_size], random)
+
+    def gather(self, firsts: Tensor, random: torch.Generator) -> Batch:
+        """First targets [B] -> Batch."""
+        users = self.users[firsts]
+        targets = slices(self.items, firsts, range(self.T), self.offsets[users], self.offsets[users + 1])
+        windows = slices(self.items, firsts, range(-self.maxlen, 0), self.offsets[users], self.offsets[users + 1])
+        return Batch(users, windows, targets, self.draw(users, targets, random))
+
+    def draw(self, users: Tensor, targets: Tensor, random: torch.Generator) -> Tensor:
+        """Users [B], targets [B, T] -> negatives [B, T * negatives]."""
+        n = self.T * self.negatives
+        if self.unseen is not None:
+            return self.unseen.draw(users, n, random)
+        if self.negatives_from == "all_but_targets":
+            return all_but_targets(targets, n, self.n_items, random)
+        return torch.randint(1, self.n_items + 1, (len(users), n), device=users.device, generator=random)
+
+
+def slices(items: Tensor, at: Tensor, around: range, starts: Tensor, ends: Tensor) -> Tensor:
+    """Items [E] around the indices ``at`` [B] -> [B, len(around)]; PAD outside the user's own events.
+
+    E.g. a user with the items 7 8 9 at indices 4 5 6, at = 5: around -2..-1 -> [PAD, 7], around 0..1 -> [8, 9].
+    """
+    index = at[:, None] + torch.arange(around.start, around.stop, device=items.device)
+    inside = (index >= starts[:, None]) & (index < ends[:, None])
+    return items[index.clamp_(0, len(items) - 1)].masked_fill_(~inside, PAD)
+
+
+def batches(
+    train: Interactions,
+    *,
+    maxlen: int,
+    T: int,
+    windows: str,
+    batch_size: int,
+    negatives: int,
+    negatives_from: str,
+    drop_last: bool,
+    seed: int,
+    device: torch.device,
+) -> Batches:
+    """Training events, grouped by user in the order of time -> Batches on ``device``."""
+    require(batch_size >= 1, "train.batch_size must be at least 1", batch_size)
+    require(negatives >= 1, "train.negatives must be at least 1", negatives)
+    require_choice("train.negatives_from", negatives_from, NEGATIVES)
+    firsts = positions(train, maxlen=maxlen, T=T, windows=windows)
+    if not len(firsts):
+        raise InputError(f"no user has the {1 + (maxlen > 0)} training events that one window needs")
+    return Batches(
+        items=torch.from_numpy(train.items.astype(np.int64)).to(device),
+        users=torch.from_numpy(train.users.astype(np.int64)).to(device),
+        offsets=torch.from_numpy(train.offsets.copy()).to(device),
+        firsts=torch.from_numpy(firsts).to(device),
+        unseen=Unseen.of(train, device) if negatives_from == "unseen" else None,
+        n_items=train.n_items,
+        maxlen=maxlen,
+        T=T,
+        batch_size=batch_size,
+        negatives=negatives,
+        negatives_from=negatives_from,
+        drop_last=drop_last,
+        seed=seed,
+    )

@@ -1,0 +1,131 @@
+"""The one training loop: every model that learns by gradient goes through it, with early stopping on validation."""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from attrec_bench.contract import Constrained, Learner
+from attrec_bench.errors import InputError, require
+from attrec_bench.training.batches import Batches, derived_seed
+
+Optimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+Validate = Callable[[], dict[str, float]]
+Report = Callable[[dict[str, float]], None]
+
+
+@dataclass
+class Progress:
+    """What an epoch-wise loop knows so far."""
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    """A row an epoch: epoch (from 1), loss (mean over batches), seconds (training only), validation metrics."""
+    best_epoch: int = 0
+    best_value: float = -math.inf
+    best_state: dict[str, Tensor] | None = None
+
+    def consider(self, epoch: int, value: float, model: nn.Module) -> None:
+        """Keep the parameters if the monitored value is the best so far."""
+        if value > self.best_value:
+            self.best_epoch, self.best_value = epoch, value
+            self.best_state = copy.deepcopy(model.state_dict())
+
+
+def fit(
+    model: Learner,
+    data: Batches,
+    *,
+    optimizer: Optimizer,
+    epochs: int,
+    patience: int,
+    eval_every: int,
+    monitor: str,
+    validate: Validate | None,
+    report: Report,
+) -> Progress:
+    """Train ``model`` in place and leave it with the parameters of the chosen epoch.
+
+    With ``validate`` (a function that returns validation metrics), the epoch with the highest ``monitor`` is chosen and
+    training stops after ``patience`` validations without a better one; without, all ``epochs`` are trained and the
+    last is kept. ``report`` is called with each epoch's row of the history.
+
+    Raises FloatingPointError, naming the epoch, when the loss or a score is no longer finite.
+    """
+    require(epochs >= 1, "train.epochs must be at least 1", epochs)
+    require(patience >= 1, "train.patience must be at least 1", patience)
+    require(eval_every >= 1, "train.eval_every must be at least 1", eval_every)
+    module = as_module(model)
+    steps, progress = optimizer(module.parameters()), Progress()
+    for epoch in range(1, epochs + 1):
+        row = train_epoch(model, data, steps, epoch)
+        if validate is not None and (epoch % eval_every == 0 or epoch == epochs):
+            row |= validated(validate, module, epoch)
+            progress.consider(epoch, monitored(row, monitor), module)
+        progress.history.append(row)
+        report(row)
+        if validate is not None and epoch - progress.best_epoch >= patience * eval_every:
+            break
+    if progress.best_state is None:
+        progress.best_epoch = epochs
+    else:
+        module.load_state_dict(progress.best_state)
+    module.eval()
+    return progress
+
+
+def train_epoch(model: Learner, data: Batches, steps: torch.optim.Optimizer, epoch: int) -> dict[str, float]:
+    """One pass over the data -> {epoch, loss, seconds}."""
+    started, total = time.perf_counter(), torch.zeros((), dtype=torch.float64, device=data.items.device)
+    as_module(model).train()
+    with dropout_seeded(derived_seed(data.seed, "dropout", epoch), data.items.device):
+        for batch in data.epoch(epoch):
+            steps.zero_grad()
+            loss = model.loss(batch)
+            loss.backward()  # type: ignore[no-untyped-call]
+            steps.step()
+            if isinstance(model, Constrained):
+                with torch.no_grad():
+                    model.constrain()
+            total += loss.detach()
+    mean = float(total) / max(len(data), 1)
+    if not math.isfinite(mean):
+        raise FloatingPointError(f"the loss of {type(model).__name__} is {mean} in epoch {epoch}")
+    return {"epoch": epoch, "loss": mean, "seconds": time.perf_counter() - started}
+
+
+def validated(validate: Validate, module: nn.Module, epoch: int) -> dict[str, float]:
+    """Validation metrics of the model as it stands; what goes wrong there names the epoch."""
+    module.eval()
+    try:
+        return validate()
+    except FloatingPointError as error:
+        raise FloatingPointError(f"{error} in epoch {epoch}") from error
+
+
+def monitored(row: dict[str, float], monitor: str) -> float:
+    """Return the validation metric that chooses the epoch."""
+    if monitor not in row:
+        choices = ", ".join(key for key in row if key not in ("epoch", "loss", "seconds"))
+        raise InputError(f"train.monitor must be one of {choices}, got {monitor!r}")
+    return row[monitor]
+
+
+def as_module(model: Any) -> nn.Module:
+    """Return the model as the nn.Module that a learner has to be."""
+    if not isinstance(model, nn.Module):
+        raise InputError(f"a model with a loss must be an nn.Module, got {type(model).__name__}")
+    return model
+
+
+@contextmanager
+def dropout_seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's global generators, which dropout draws from, for one epoch; afterwards they are as before."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

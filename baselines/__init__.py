@@ -1,0 +1,1 @@
+"""The models AttRec is compared with: one file each, none imports another."""

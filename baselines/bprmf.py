@@ -1,0 +1,73 @@
+"""BPR-MF: matrix factorisation with item biases, learnt from pairs.
+
+Rendle, Freudenthaler, Gantner, Schmidt-Thieme, "BPR: Bayesian Personalized Ranking from Implicit Feedback", UAI 2009.
+Shapes: B users, N negatives, d width, I items; item 0 is padding.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from attrec_bench.contract import Batch
+from attrec_bench.errors import require
+from attrec_bench.training.losses import bpr
+
+
+class BPRMF(nn.Module):
+    """score(u, i) = p_u . q_i + b_i.
+
+    The regularisers weigh the squared norms of the rows that a comparison touches (LearnBPR, fig. 4): of the user,
+    of the target and of the negative apart, as Rendle's own MyMediaLite has them; ``reg_bias`` that of both biases.
+    """
+
+    maxlen = 0
+    T = 1
+
+    def __init__(
+        self,
+        n_users: int,
+        n_items: int,
+        generator: torch.Generator,
+        *,
+        d: int,
+        reg_user: float,
+        reg_positive: float,
+        reg_negative: float,
+        reg_bias: float,
+        init_std: float,
+    ) -> None:
+        super().__init__()
+        require(isinstance(d, int) and d >= 1, "d must be a whole number of at least 1", d)
+        require(init_std > 0, "init_std must be above 0", init_std)
+        self.reg_user, self.reg_bias = reg_user, reg_bias
+        self.reg_positive, self.reg_negative = reg_positive, reg_negative
+        self.users = nn.Parameter(torch.empty(n_users, d).normal_(std=init_std, generator=generator))
+        self.items = nn.Parameter(torch.empty(n_items + 1, d).normal_(std=init_std, generator=generator))
+        self.bias = nn.Parameter(torch.zeros(n_items + 1, 1))
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Sum over comparisons of -ln sigmoid(score(u, i) - score(u, j)) and of the touched rows' regularisers."""
+        user = F.embedding(batch.users, self.users)
+        target, negative = F.embedding(batch.targets, self.items), F.embedding(batch.negatives, self.items)
+        target_bias, negative_bias = F.embedding(batch.targets, self.bias), F.embedding(batch.negatives, self.bias)
+        positive_score = target @ user[:, :, None] + target_bias
+        negative_score = negative @ user[:, :, None] + negative_bias
+        comparisons = bpr(positive_score, negative_score)
+        touched = self.reg_user * user.square().sum() * comparisons.shape[1]
+        touched = touched + self.reg_positive * target.square().sum() * comparisons.shape[1]
+        touched = touched + self.reg_negative * negative.square().sum()
+        touched = touched + self.reg_bias * (target_bias.square().sum() + negative_bias.square().sum())
+        return comparisons.sum() + touched
+
+    def query(self, users: Tensor, windows: Tensor) -> Tensor:
+        """Users [B], windows [B, 0] -> [B, d+1]."""
+        rows = self.users[users]
+        return torch.cat([rows, torch.ones_like(rows[:, :1])], 1)
+
+    def candidates(self) -> Tensor:
+        """Return [I+1, d+1]."""
+        return torch.cat([self.items, self.bias], 1)
+
+    def score(self, users: Tensor, windows: Tensor) -> Tensor:
+        """Users [B], windows [B, 0] -> [B, I+1]."""
+        return self.query(users, windows) @ self.candidates().T

@@ -1,0 +1,101 @@
+"""Caser: convolutions over the window as an image.
+
+Tang and Wang, "Personalized Top-N Sequential Recommendation via Convolutional Sequence Embedding", WSDM 2018.
+Shapes: B users, L window length (``maxlen``), T targets, N negatives, d width, I items; item 0 is padding.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from attrec_bench.contract import Batch
+from attrec_bench.data.interactions import PAD
+from attrec_bench.errors import require, require_choice
+from attrec_bench.training.losses import binary_cross_entropy, reduce
+
+
+class Caser(nn.Module):
+    """score(u, i) = W'_i . [z, P_u] + b'_i (eq. 10), z the fully connected layer over both convolutions (eq. 9).
+
+    d, maxlen, T   width, window length L, targets a window
+    n_v            vertical filters (L x 1): weighted sums of the window's rows (eq. 7)
+    n_h            horizontal filters (h x d) for each height h = 1..L: ReLU, then max over time (eq. 4 to 6)
+    dropout        on the concatenated features
+    loss           bce: targets against sampled negatives (eq. 12); softmax: cross-entropy over all items
+    """
+
+    def __init__(
+        self,
+        n_users: int,
+        n_items: int,
+        generator: torch.Generator,
+        *,
+        d: int,
+        maxlen: int,
+        T: int,
+        n_v: int,
+        n_h: int,
+        dropout: float,
+        loss: str,
+    ) -> None:
+        super().__init__()
+        for name, value in {"d": d, "maxlen": maxlen, "T": T, "n_v": n_v, "n_h": n_h}.items():
+            require(isinstance(value, int) and value >= 1, f"{name} must be a whole number of at least 1", value)
+        require(0 <= dropout < 1, "dropout must lie in [0, 1)", dropout)
+        require_choice("loss", loss, ("bce", "softmax"))
+        self.maxlen, self.T, self.n_h, self.dropout, self.loss_name = maxlen, T, n_h, dropout, loss
+
+        def normal(*shape: int, std: float) -> nn.Parameter:
+            return nn.Parameter(torch.empty(shape).normal_(std=std, generator=generator))
+
+        def uniform(*shape: int, fan_in: int) -> nn.Parameter:
+            return nn.Parameter(torch.empty(shape).uniform_(-(fan_in**-0.5), fan_in**-0.5, generator=generator))
+
+        self.P = normal(n_users, d, std=1 / d)
+        self.Q = normal(n_items + 1, d, std=1 / d)
+        self.W = normal(n_items + 1, 2 * d, std=1 / (2 * d))
+        self.b = nn.Parameter(torch.zeros(n_items + 1, 1))
+        self.vertical = uniform(n_v, maxlen, fan_in=maxlen)
+        self.horizontal = nn.ParameterList(uniform(n_h, h * d, fan_in=h * d) for h in range(1, maxlen + 1))
+        self.horizontal_bias = uniform(maxlen, n_h, fan_in=d)
+        features = n_v * d + n_h * maxlen
+        self.full = uniform(d, features, fan_in=features)
+        self.full_bias = uniform(d, fan_in=features)
+        with torch.no_grad():
+            self.Q[PAD] = 0
+
+    def features(self, windows: Tensor) -> Tensor:
+        """Eq. 4 to 8: windows [B, L] -> [B, n_v d + n_h L]."""
+        image = F.embedding(windows, self.Q, padding_idx=PAD)
+        found = [(self.vertical @ image).flatten(1)]
+        for h, filters in enumerate(self.horizontal, 1):
+            # h rows that follow one another are h d numbers that follow one another: a view, not a copy.
+            patches = image.flatten(1).unfold(1, h * image.shape[2], image.shape[2])
+            found.append(F.relu(patches @ filters.T + self.horizontal_bias[h - 1]).amax(1))
+        return torch.cat(found, 1)
+
+    def query(self, users: Tensor, windows: Tensor) -> Tensor:
+        """Eq. 9: users [B], windows [B, L] -> [B, 2d + 1]."""
+        kept = F.dropout(self.features(windows), self.dropout, self.training)
+        z = F.relu(F.linear(kept, self.full, self.full_bias))
+        return torch.cat([z, F.embedding(users, self.P), z.new_ones(len(z), 1)], 1)
+
+    def candidates(self) -> Tensor:
+        """Return [I+1, 2d + 1]."""
+        return torch.cat([self.W, self.b], 1)
+
+    def score(self, users: Tensor, windows: Tensor) -> Tensor:
+        """Users [B], windows [B, L] -> [B, I+1]."""
+        return self.query(users, windows) @ self.candidates().T
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Batch -> scalar: the mean over targets plus the mean over negatives (bce), or over targets (softmax)."""
+        query, real = self.query(batch.users, batch.windows), batch.targets != PAD
+        if self.loss_name == "softmax":
+            logits = query @ self.candidates()[PAD + 1 :].T
+            wanted = logits.log_softmax(1).gather(1, (batch.targets - 1).clamp(min=0))
+            return reduce(-wanted, real, "mean")
+        scored = torch.cat([batch.targets, batch.negatives], 1)
+        scores = F.embedding(scored, self.candidates()) @ query[:, :, None]
+        positive, negative = binary_cross_entropy(scores[:, : self.T, 0], scores[:, self.T :, 0])
+        return reduce(positive, real, "mean") + negative.mean()

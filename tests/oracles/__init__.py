@@ -1,0 +1,1 @@
+"""Independent float64 computations that judge the code under test."""

@@ -1,0 +1,129 @@
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attrec_bench.data.interactions import PAD
+from attrec_bench.errors import InputError
+from attrec_bench.training.batches import Unseen, all_but_targets, batches, derived_seed, generator, positions
+from tests.small import histories, random_histories
+
+CPU = torch.device("cpu")
+SETTINGS: dict[str, Any] = {"negatives": 1, "negatives_from": "unseen", "drop_last": False, "seed": 0, "device": CPU}
+
+
+def rows(lists: list[list[int]], maxlen: int, T: int, windows: str) -> set[tuple[tuple[int, ...], tuple[int, ...]]]:
+    made = batches(histories(lists, 9), maxlen=maxlen, T=T, windows=windows, batch_size=4, **SETTINGS)
+    return {
+        (tuple(window.tolist()), tuple(target.tolist()))
+        for batch in made.epoch(1)
+        for window, target in zip(batch.windows, batch.targets, strict=True)
+    }
+
+
+def test_full_windows_slide_whole_and_a_short_user_gives_one_padded_window() -> None:
+    assert rows([[1, 2, 3, 4, 5, 6], [7, 8, 9]], 2, 2, "full") == {
+        ((1, 2), (3, 4)),
+        ((2, 3), (4, 5)),
+        ((3, 4), (5, 6)),
+        ((PAD, 7), (8, 9)),
+    }
+
+
+def test_padded_windows_start_at_the_second_event_and_end_at_the_last() -> None:
+    assert rows([[1, 2, 3, 4], [7]], 2, 2, "padded") == {((PAD, 1), (2, 3)), ((1, 2), (3, 4)), ((2, 3), (4, PAD))}
+
+
+def test_a_model_without_windows_has_every_event_as_a_target() -> None:
+    assert rows([[1, 2], [7]], 0, 1, "padded") == {((), (1,)), ((), (2,)), ((), (7,))}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 999), st.integers(1, 4), st.integers(1, 3))
+def test_every_window_stands_before_its_targets_in_one_user(seed: int, maxlen: int, T: int) -> None:
+    data = random_histories(5, 15, seed, shortest=2)
+    sequences = [data.items[a:b].tolist() for a, b in zip(data.offsets[:-1], data.offsets[1:], strict=True)]
+    made = batches(data, maxlen=maxlen, T=T, windows="padded", batch_size=7, **SETTINGS)
+    for batch in made.epoch(1):
+        for user, window, target in zip(batch.users.tolist(), batch.windows, batch.targets, strict=True):
+            together = [item for item in [*window.tolist(), *target.tolist()] if item != PAD]
+            at = sequences[user].index(together[0])
+            assert sequences[user][at : at + len(together)] == together
+
+
+def test_an_epoch_visits_every_position_once_and_its_number_decides_the_order() -> None:
+    data = random_histories(20, 30, seed=1, shortest=3)
+    made = batches(data, maxlen=2, T=1, windows="padded", batch_size=8, **SETTINGS)
+
+    def targets(number: int) -> list[tuple[int, int]]:
+        return [
+            (u, t) for b in made.epoch(number) for u, t in zip(b.users.tolist(), b.targets[:, 0].tolist(), strict=True)
+        ]
+
+    expected = Counter(
+        (int(data.users[p]), int(data.items[p])) for p in positions(data, maxlen=2, T=1, windows="padded")
+    )
+    assert Counter(targets(1)) == expected
+    assert targets(1) == targets(1)
+    assert targets(1) != targets(2)
+
+
+def test_drop_last_leaves_out_the_smaller_batch_only() -> None:
+    data = histories([[1, 2, 3, 4, 5, 6]], 9)
+    kept = batches(data, maxlen=1, T=1, windows="padded", batch_size=2, **SETTINGS | {"drop_last": True})
+    whole = batches(data, maxlen=1, T=1, windows="padded", batch_size=2, **SETTINGS)
+    assert [len(b.users) for b in kept.epoch(1)] == [2, 2]
+    assert [len(b.users) for b in whole.epoch(1)] == [2, 2, 1]
+    assert (len(kept), len(whole)) == (2, 3)
+
+
+def test_unseen_draws_every_unseen_item_equally_often_and_nothing_else() -> None:
+    data = histories([[2, 3, 7], [1], [1, 2, 3, 4, 5, 6, 7, 8]], 9)
+    draws = 20_000
+    drawn = Unseen.of(data, CPU).draw(torch.tensor([0, 1, 2]), draws, generator(0, "test"))
+    for row, seen in zip(drawn, ({2, 3, 7}, {1}, {1, 2, 3, 4, 5, 6, 7, 8}), strict=True):
+        counts, expected = Counter(row.tolist()), set(range(1, 10)) - seen
+        assert set(counts) == expected
+        mean = draws / len(expected)
+        # Six standard deviations of a binomial count: a fair draw fails once in 10^8 runs, and the seed is fixed.
+        assert all(abs(n - mean) < 6 * np.sqrt(mean) for n in counts.values())
+
+
+def test_all_but_targets_leaves_out_the_rows_own_targets_and_nothing_else() -> None:
+    targets = torch.tensor([[3, 1, 2], [5, 5, PAD]])
+    drawn = all_but_targets(targets, 20_000, 6, generator(0, "test"))
+    for row, free in zip(drawn, ({4, 5, 6}, {1, 2, 3, 4, 6}), strict=True):
+        counts = Counter(row.tolist())
+        assert set(counts) == free
+        assert all(abs(n - 20_000 / len(free)) < 6 * np.sqrt(20_000 / len(free)) for n in counts.values())
+
+
+def test_a_user_who_has_met_every_item_is_named() -> None:
+    with pytest.raises(InputError, match="user u1 has met all 3 items"):
+        Unseen.of(histories([[1], [1, 2, 3]], 3), CPU)
+
+
+def test_seeds_of_different_purposes_differ() -> None:
+    seeds = {
+        derived_seed(seed, purpose, n) for seed in range(3) for purpose in ("order", "negatives") for n in range(3)
+    }
+    assert len(seeds) == 18
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"batch_size": 0}, "train.batch_size must be at least 1, got 0"),
+        ({"negatives": 0}, "train.negatives must be at least 1, got 0"),
+        ({"negatives_from": "unsen"}, "did you mean 'unseen'"),
+        ({"windows": "whole"}, "train.windows must be one of full, padded, got 'whole'"),
+    ],
+)
+def test_errors_name_the_value_and_the_rule(changed: dict[str, object], message: str) -> None:
+    given: dict[str, Any] = {"maxlen": 2, "T": 1, "windows": "full", "batch_size": 2} | SETTINGS | changed
+    with pytest.raises(InputError, match=message):
+        batches(histories([[1, 2, 3]], 5), **given)

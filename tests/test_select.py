@@ -1,0 +1,66 @@
+import pytest
+
+from attrec_bench.errors import InputError
+from attrec_bench.results.select import select
+from tests.records import make_record
+
+RECORDS = [
+    *[make_record(seed=seed, keywords={"w": w, "heights": [1, 2]}) for seed in (0, 1) for w in (0.2, 1.0)],
+    make_record("bprmf"),
+    make_record("bprmf", protocol={"tie_order": "item"}),
+    make_record("popularity", None, train=None, data={"name": "ml-1m", "sha256": "cd" * 32}),
+]
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, 7),
+        ({"dataset": "ml-100k"}, 6),
+        ({"model": "attrec,bprmf"}, 6),
+        ({"model": "bprmf", "protocol.tie_order": "file"}, 1),
+        ({"model.w": "0.20"}, 2),
+        ({"w": "1"}, 2),
+        ({"w": "0.2, 1", "seed": "0"}, 2),
+        ({"model.heights": "[1, 2]"}, 4),
+        ({"protocol.refit": "false"}, 7),
+        ({"train": "null"}, 1),
+        ({"seed": "null"}, 1),
+        ({"monitor": "MRR"}, 6),
+    ],
+)
+def test_filters_keep_what_fits(filters: dict[str, str], expected: int) -> None:
+    assert len(select(RECORDS, filters)) == expected
+
+
+def test_selected_records_are_those_asked_for_in_their_order() -> None:
+    assert select(RECORDS, {"w": "0.2"}) == [RECORDS[0], RECORDS[2]]
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ({"modle": "attrec"}, r"a filter must be one of .*, got 'modle' \(did you mean 'model'\?\)"),
+        (
+            {"model": "atrec"},
+            r"no record has model=atrec; there is attrec, bprmf, popularity \(did you mean 'attrec'\?\)",
+        ),
+        ({"model": "attrec,casr"}, "no record has model=casr; there is attrec, bprmf, popularity"),
+        ({"w": "0.3"}, "no record has w=0.3; there is 0.2, 1"),
+        ({"w": "half"}, "no record has w=half"),
+        (
+            {"dataset": "ml-1m", "model": "attrec"},
+            "no record has model=attrec among those with dataset=ml-1m; there is popularity",
+        ),
+        ({"model": "bprmf", "w": "1"}, "no record has w=1 among those with model=bprmf; there is none with that key"),
+    ],
+)
+def test_a_filter_that_fits_nothing_says_what_there_is(filters: dict[str, str], said: str) -> None:
+    with pytest.raises(InputError, match=said) as raised:
+        select(RECORDS, filters)
+    assert "\n" not in str(raised.value)
+
+
+def test_no_records_at_all_is_said() -> None:
+    with pytest.raises(InputError, match="there is no record yet"):
+        select([], {"model": "attrec"})
