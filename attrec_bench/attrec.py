@@ -24,6 +24,8 @@ from torch import Tensor, nn
 from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD
 from attrec_bench.errors import InputError, require, require_choice
+from attrec_bench.kernels import attention
+from attrec_bench.kernels.pairs import pair_scores
 from attrec_bench.training.losses import bpr, hinge, reduce
 
 CHOICES = {
@@ -56,7 +58,7 @@ class AttRec(nn.Module):
     clip                 row norms of at most 1: after_step (8), at lookup of users and scored items, or none
     pairs                all |T+| x |T-| comparisons, or aligned: each target with negatives of its own
     aggregation          (5): mean, or the alternatives that the paper tried
-    dropout              on Q and K, in [0, 1)
+    dropout              on Q and K, in [0, 1); one draw for both where they are the same matrix
     share_projection     W_Q = W_K
     l2_tables            weight of the sum of squares of U, V, X;  l2_projection  the same for W
     init, init_std       of the tables
@@ -120,11 +122,10 @@ class AttRec(nn.Module):
         """(2)-(4): windows [B, L] -> S [B, L, L]; row l says how much item l looks at each item."""
         # relu((X_t + TE) W) = relu(X_t W + TE W): the item table is projected once, not every window.
         queries = F.relu(F.embedding(windows, self.X @ self.W_Q, padding_idx=PAD) + self.TE @ self.W_Q)
-        keys = queries
+        keys = queries = F.dropout(queries, self.dropout, self.training)
         if self.W_K is not self.W_Q:
             keys = F.relu(F.embedding(windows, self.X @ self.W_K, padding_idx=PAD) + self.TE @ self.W_K)
-        queries = F.dropout(queries, self.dropout, self.training)
-        keys = F.dropout(keys, self.dropout, self.training)
+            keys = F.dropout(keys, self.dropout, self.training)
         similar = queries @ keys.transpose(1, 2) / math.sqrt(keys.shape[-1])
         real = windows != PAD
         allowed = real[:, None, :]
@@ -137,6 +138,21 @@ class AttRec(nn.Module):
 
     def interest(self, windows: Tensor) -> Tensor:
         """(5): windows [B, L] -> m [B, d]."""
+        compiled = self.X.device.type == "cpu" and self.X.dtype == torch.float32
+        if not compiled or self.W_K is not self.W_Q or self.aggregation in ("max", "min"):
+            return self.plain_interest(windows)
+        form = attention.Form(
+            diagonal={"none": attention.NO_MASK, "before_softmax": attention.BEFORE, "after_softmax": attention.AFTER}[
+                self.diagonal
+            ],
+            padding_rows=self.padding_rows == "include",
+            mean=self.aggregation == "mean",
+            dropout=self.dropout if self.training else 0.0,
+        )
+        return attention.interest(self.X, self.X @ self.W_Q, self.TE @ self.W_Q, windows, form)
+
+    def plain_interest(self, windows: Tensor) -> Tensor:
+        """(5) in torch, for every form of the model: what the compiled loops must equal."""
         rows = F.embedding(windows, self.X, padding_idx=PAD)
         weights = self.attention(windows)
         counted = torch.ones_like(windows, dtype=torch.bool) if self.padding_rows == "include" else windows != PAD
@@ -159,7 +175,7 @@ class AttRec(nn.Module):
     def loss(self, batch: Batch) -> Tensor:
         """(7): Batch -> scalar."""
         items = torch.cat([batch.targets, batch.negatives], 1)
-        scores = self.pair_scores(self.query(batch.users, batch.windows), items)
+        scores = pair_scores(self.query(batch.users, batch.windows), self.candidates(), items)
         positive, negative = scores[:, : self.T, None], scores[:, self.T :]
         B, T = batch.targets.shape
         counts = (batch.targets != PAD)[:, :, None]
@@ -182,14 +198,9 @@ class AttRec(nn.Module):
             total = total + self.l2_projection * sum(p.square().sum() for p in separate)
         return total
 
-    def pair_scores(self, query: Tensor, items: Tensor) -> Tensor:
-        """(6) for some items of each row: query [B, D], items [B, N] -> scores [B, N]."""
-        # Multiply and add: a batch of B small matrix products is several times slower on a CPU.
-        return (F.embedding(items, self.candidates(), padding_idx=PAD) * query[:, None]).sum(-1)
-
     def query(self, users: Tensor, windows: Tensor) -> Tensor:
         """The user's side of (6): users [B], windows [B, L] -> [B, D], D = 2d (inner) or 2d + 2 (dist)."""
-        user, interest = self.clipped(self.U[users]), self.interest(windows)
+        user, interest = self.clipped(F.embedding(users, self.U)), self.interest(windows)
         joined = torch.cat([self.w * user, (1 - self.w) * interest], 1)
         if self.mode == "inner":
             return joined

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from attrec_bench.contract import Batch
 from attrec_bench.errors import require
+from attrec_bench.kernels.pairs import pair_scores
 from attrec_bench.training.losses import bpr
 
 
@@ -47,21 +48,19 @@ class BPRMF(nn.Module):
 
     def loss(self, batch: Batch) -> Tensor:
         """Sum over comparisons of -ln sigmoid(score(u, i) - score(u, j)) and of the touched rows' regularisers."""
-        user = F.embedding(batch.users, self.users)
-        target, negative = F.embedding(batch.targets, self.items), F.embedding(batch.negatives, self.items)
-        target_bias, negative_bias = F.embedding(batch.targets, self.bias), F.embedding(batch.negatives, self.bias)
-        positive_score = target @ user[:, :, None] + target_bias
-        negative_score = negative @ user[:, :, None] + negative_bias
-        comparisons = bpr(positive_score, negative_score)
-        touched = self.reg_user * user.square().sum() * comparisons.shape[1]
-        touched = touched + self.reg_positive * target.square().sum() * comparisons.shape[1]
-        touched = touched + self.reg_negative * negative.square().sum()
-        touched = touched + self.reg_bias * (target_bias.square().sum() + negative_bias.square().sum())
-        return comparisons.sum() + touched
+        N = batch.negatives.shape[1]
+        items = torch.cat([batch.targets, batch.negatives], 1)
+        scores = pair_scores(self.query(batch.users, batch.windows), self.candidates(), items)
+        user, item = self.users.square().sum(1), self.items.square().sum(1)
+        touched = N * (self.reg_user * user[batch.users].sum() + self.reg_positive * item[batch.targets].sum())
+        touched = touched + self.reg_negative * item[batch.negatives].sum()
+        if self.reg_bias:
+            touched = touched + self.reg_bias * self.bias.square()[items].sum()
+        return bpr(scores[:, :1], scores[:, 1:]).sum() + touched
 
     def query(self, users: Tensor, windows: Tensor) -> Tensor:
         """Users [B], windows [B, 0] -> [B, d+1]."""
-        rows = self.users[users]
+        rows = F.embedding(users, self.users)
         return torch.cat([rows, torch.ones_like(rows[:, :1])], 1)
 
     def candidates(self) -> Tensor:

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD
 from attrec_bench.errors import require, require_choice
+from attrec_bench.kernels.dropout import dropout
+from attrec_bench.kernels.pairs import pair_scores
 from attrec_bench.training.losses import binary_cross_entropy, reduce
 
 
@@ -67,16 +69,30 @@ class Caser(nn.Module):
     def features(self, windows: Tensor) -> Tensor:
         """Eq. 4 to 8: windows [B, L] -> [B, n_v d + n_h L]."""
         image = F.embedding(windows, self.Q, padding_idx=PAD)
-        found = [(self.vertical @ image).flatten(1)]
+        vertical = (self.vertical @ image).flatten(1)
+        found = F.linear(image.flatten(1), self.bank(image.shape[2]))
+        # Bias and ReLU after the maximum: both keep the order, and there are fewer numbers left.
+        tallest = [part.reshape(len(part), -1, self.n_h).amax(1) for part in torch.split(found, self.places(), 1)]
+        return torch.cat([vertical, F.relu(torch.cat(tallest, 1) + self.horizontal_bias.flatten())], 1)
+
+    def places(self) -> list[int]:
+        """Return for each height h = 1..L the outputs of its filters: n_h at each of its L - h + 1 places."""
+        return [(self.maxlen - h + 1) * self.n_h for h in range(1, self.maxlen + 1)]
+
+    def bank(self, d: int) -> Tensor:
+        """Return all horizontal filters at all their places as one matrix [sum of places, L d].
+
+        A filter of height h at place t has its h d weights from column t d on and zeros elsewhere: one large matrix
+        product with the flattened window is several times faster than L small ones over copies of its parts.
+        """
+        rows = []
         for h, filters in enumerate(self.horizontal, 1):
-            # h rows that follow one another are h d numbers that follow one another: a view, not a copy.
-            patches = image.flatten(1).unfold(1, h * image.shape[2], image.shape[2])
-            found.append(F.relu(patches @ filters.T + self.horizontal_bias[h - 1]).amax(1))
-        return torch.cat(found, 1)
+            rows += [F.pad(filters, (t * d, (self.maxlen - h - t) * d)) for t in range(self.maxlen - h + 1)]
+        return torch.cat(rows)
 
     def query(self, users: Tensor, windows: Tensor) -> Tensor:
         """Eq. 9: users [B], windows [B, L] -> [B, 2d + 1]."""
-        kept = F.dropout(self.features(windows), self.dropout, self.training)
+        kept = dropout(self.features(windows), self.dropout, self.training)
         z = F.relu(F.linear(kept, self.full, self.full_bias))
         return torch.cat([z, F.embedding(users, self.P), z.new_ones(len(z), 1)], 1)
 
@@ -92,10 +108,9 @@ class Caser(nn.Module):
         """Batch -> scalar: the mean over targets plus the mean over negatives (bce), or over targets (softmax)."""
         query, real = self.query(batch.users, batch.windows), batch.targets != PAD
         if self.loss_name == "softmax":
-            logits = query @ self.candidates()[PAD + 1 :].T
-            wanted = logits.log_softmax(1).gather(1, (batch.targets - 1).clamp(min=0))
-            return reduce(-wanted, real, "mean")
-        scored = torch.cat([batch.targets, batch.negatives], 1)
-        scores = F.embedding(scored, self.candidates()) @ query[:, :, None]
-        positive, negative = binary_cross_entropy(scores[:, : self.T, 0], scores[:, self.T :, 0])
+            candidates = self.candidates()
+            everything = (query @ candidates[PAD + 1 :].T).logsumexp(1, keepdim=True)
+            return reduce(everything - pair_scores(query, candidates, batch.targets), real, "mean")
+        scores = pair_scores(query, self.candidates(), torch.cat([batch.targets, batch.negatives], 1))
+        positive, negative = binary_cross_entropy(scores[:, : self.T], scores[:, self.T :])
         return reduce(positive, real, "mean") + negative.mean()

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from attrec_bench.data.interactions import PAD
 from attrec_bench.evaluation.metrics import means
-from attrec_bench.evaluation.ranks import expected_ranks, queries, ranks
+from attrec_bench.evaluation.ranks import queries, ranks
+from attrec_bench.kernels.counting import expected_ranks, plain_expected_ranks
 from tests.small import histories, random_histories
 
 CPU = torch.device("cpu")
@@ -91,6 +92,22 @@ def test_windows_are_the_last_items_of_the_history() -> None:
 
 def test_expected_ranks_of_a_worked_case() -> None:
     scores = torch.tensor([[0.0, 1, 2, 2], [0.0, 3, 1, 2]])
-    rows, seen = torch.tensor([0, 1, 1]), torch.tensor([PAD, PAD, 1])
+    rows, seen = torch.tensor([1]), torch.tensor([1])
     # Row 0, target 2: nobody better, item 3 ties: 1.5. Row 1, target 2: item 1 is seen, item 3 better: 2.
-    assert expected_ranks(scores, torch.tensor([2, 2]), rows, seen).tolist() == [1.5, 2.0]
+    found, finite = expected_ranks(scores, torch.tensor([2, 2]), rows, seen)
+    assert (found.tolist(), bool(finite)) == ([1.5, 2.0], True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([None, "nan", "inf", "-inf"]))
+def test_compiled_and_plain_ranks_agree(seed: int, odd: str | None) -> None:
+    random = np.random.default_rng(seed)
+    scores = torch.from_numpy(random.integers(-3, 4, (5, 70)).astype(np.float32))
+    targets = torch.from_numpy(random.integers(1, 70, 5))
+    pairs = [(row, item) for row in range(5) for item in range(1, 70) if random.random() < 0.2 and item != targets[row]]
+    rows, seen = (torch.tensor([pair[k] for pair in pairs]) for k in (0, 1))
+    if odd is not None:
+        scores[int(random.integers(5)), int(random.integers(1, 70))] = float(odd)
+    given = (scores, targets, rows, seen)
+    for compiled, plain in zip(expected_ranks(*given), plain_expected_ranks(*given), strict=True):
+        assert torch.equal(compiled, plain)

@@ -3,7 +3,7 @@
 Shapes: n targets, C rows scored at once, L window length, I items, S seen items in a chunk.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +13,14 @@ from torch import Tensor
 
 from attrec_bench.contract import Factored, Scorer
 from attrec_bench.data.interactions import PAD, Interactions
+from attrec_bench.kernels.counting import expected_ranks
 from attrec_bench.training.batches import slices
 
 CACHE = 1 << 19
 """Scores kept at once, so that counting finds them in the cache: 2 MiB of float32."""
+
+BLOCK = 4096
+"""Users whose side of a factored model is computed at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +28,7 @@ class Queries:
     """What has to be ranked, on its device; built once, used in every epoch.
 
     users [n], windows [n, L], targets [n]; row r of a chunk has the seen items ``seen[bounds[r]:bounds[r+1]]``,
-    PAD among them, the target itself never (a repeated item can still be found).
+    the target itself never among them (a repeated item can still be found).
     """
 
     users: Tensor
@@ -67,33 +71,44 @@ def seen_items(
     starts = np.repeat(history.offsets[users] - np.append(0, np.cumsum(lengths)[:-1]), lengths)
     items = history.items[starts + np.arange(len(rows))]
     width = history.n_items + 1
-    padding = np.arange(len(users)) * width + PAD
-    keys = np.unique(np.concatenate([padding, rows * width + items]))
-    keys = np.setdiff1d(keys, np.arange(len(users)) * width + wanted, assume_unique=True)
+    keys = np.sort((rows * width + items)[items != wanted[rows]])
+    keys = keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys  # each pair once
     return keys // width, keys % width
 
 
-def scorer(model: Scorer) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return the model's ``score``; a factored model's item side is computed once and not once a chunk."""
-    if not isinstance(model, Factored):
-        return model.score
-    candidates = model.candidates().T.contiguous()
-    return lambda users, windows: model.query(users, windows) @ candidates
+def parts(n: int, size: int) -> Iterator[slice]:
+    """Yield slices that cover 0..n-1, all of the same size: the last one starts earlier and repeats some rows.
 
-
-def chunks(asked: Queries) -> Iterator[tuple[slice, Tensor, Tensor, Tensor, Tensor]]:
-    """Yield (rows of the chunk, users [C], windows [C, L], seen rows within the chunk [S], seen items [S]).
-
-    Every chunk has the same number of rows (the last one starts earlier and repeats some): a matrix product of
-    another shape may round differently, and no rank may depend on where a user stands.
+    A matrix product of another shape may round differently, and no rank may depend on where a user stands.
     """
-    size = max(16, CACHE // (asked.n_items + 1))
-    size = min(1 << (size.bit_length() - 1), 512)
-    for start in range(0, len(asked), size):
-        stop = min(start + size, len(asked))
-        part = slice(max(0, stop - size), stop)
-        seen = slice(int(asked.bounds[part.start]), int(asked.bounds[part.stop]))
-        yield part, asked.users[part], asked.windows[part], asked.seen_rows[seen] - part.start, asked.seen[seen]
+    size = min(size, n)
+    for start in range(0, n, max(size, 1)):
+        stop = min(start + size, n)
+        yield slice(stop - size, stop)
+
+
+def chunk_size(n_items: int) -> int:
+    """Return how many rows of scores are kept at once: a power of two from 16 to 512."""
+    fitting = max(16, CACHE // (n_items + 1))
+    return min(1 << (fitting.bit_length() - 1), 512)
+
+
+def scored(model: Scorer, asked: Queries) -> Iterator[tuple[slice, Tensor]]:
+    """Yield (rows, their scores [C, I+1]), chunk by chunk; the next chunk may overwrite the scores of the last.
+
+    A factored model's item side is computed once, and its user side for many chunks at a time.
+    """
+    size = chunk_size(asked.n_items)
+    if not isinstance(model, Factored):
+        for rows in parts(len(asked), size):
+            yield rows, model.score(asked.users[rows], asked.windows[rows])
+        return
+    candidates = model.candidates().T.contiguous()
+    kept = candidates.new_empty(min(size, len(asked)), candidates.shape[1])  # one piece of memory that stays cached
+    for block in parts(len(asked), BLOCK):
+        known = model.query(asked.users[block], asked.windows[block])
+        for part in parts(len(known), size):
+            yield slice(block.start + part.start, block.start + part.stop), torch.mm(known[part], candidates, out=kept)
 
 
 @torch.inference_mode()
@@ -102,26 +117,15 @@ def ranks(model: Scorer, asked: Queries, *, name: str = "the model") -> NDArray[
 
     Raises FloatingPointError naming the model if a score is NaN or infinite.
     """
-    score = scorer(model)
-    result = torch.empty(len(asked), dtype=torch.float64, device=asked.users.device)
-    finite = torch.ones((), dtype=torch.bool, device=asked.users.device)
-    for part, users, windows, rows, seen in chunks(asked):
-        scores = score(users, windows)
-        finite &= scores[:, PAD + 1 :].sum().isfinite()
-        result[part] = expected_ranks(scores, asked.targets[part], rows, seen)
+    device = asked.users.device
+    result = torch.empty(len(asked), dtype=torch.float64, device=device)
+    finite = torch.ones((), dtype=torch.bool, device=device)
+    for rows, scores in scored(model, asked):
+        seen = slice(int(asked.bounds[rows.start]), int(asked.bounds[rows.stop]))
+        result[rows], fine = expected_ranks(
+            scores, asked.targets[rows], asked.seen_rows[seen] - rows.start, asked.seen[seen]
+        )
+        finite &= fine
     if not bool(finite):
         raise FloatingPointError(f"{name} gave a score that is NaN or infinite")
     return result.cpu().numpy()
-
-
-def expected_ranks(scores: Tensor, targets: Tensor, rows: Tensor, seen: Tensor) -> Tensor:
-    """Scores [C, I+1], targets [C], seen pairs (rows [S], items [S]) -> expected rank [C].
-
-    All columns are counted and what was seen is taken off again: much cheaper than masking a dense matrix.
-    """
-    own = scores.gather(1, targets[:, None])
-    double = 2 * (scores > own).sum(1) + (scores == own).sum(1)
-    seen_scores, seen_own = scores[rows, seen], own[rows, 0]
-    off = 2 * (seen_scores > seen_own).long() + (seen_scores == seen_own).long()
-    double.index_add_(0, rows, off, alpha=-1)
-    return (double + 1).double() / 2

@@ -1,0 +1,85 @@
+"""The baselines against their equations, worked out apart from the code that trains them."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from attrec_bench.contract import Batch
+from attrec_bench.data.interactions import PAD
+from attrec_bench.training.batches import generator
+from baselines.bprmf import BPRMF
+from baselines.caser import Caser
+from baselines.random import Random
+
+
+def test_bprmf_loss_of_a_worked_case() -> None:
+    model = BPRMF(
+        2, 3, generator(0, "t"), d=2, reg_user=0.1, reg_positive=0.2, reg_negative=0.3, reg_bias=0.4, init_std=1.0
+    )
+    with torch.no_grad():
+        model.users.copy_(torch.tensor([[0.0, 0.0], [1.0, 2.0]]))
+        model.items.copy_(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [2.0, 1.0]]))
+        model.bias.copy_(torch.tensor([[0.0], [0.5], [0.0], [-1.0]]))
+    batch = Batch(torch.tensor([1]), torch.zeros(1, 0, dtype=torch.long), torch.tensor([[3]]), torch.tensor([[1, 2]]))
+    # User (1, 2): item 3 scores 1*2 + 2*1 - 1 = 3, item 1 scores 1.5, item 2 scores 2.
+    comparisons = -math.log(1 / (1 + math.exp(-1.5))) - math.log(1 / (1 + math.exp(-1.0)))
+    # Two comparisons, each touching the user (5), the target (5) and its negative (1 each); biases once an item.
+    touched = 2 * (0.1 * 5 + 0.2 * 5) + 0.3 * (1 + 1) + 0.4 * (1 + 0.25 + 0)
+    assert model.loss(batch).item() == pytest.approx(comparisons + touched, rel=1e-6)
+
+
+def caser_features_by_loops(model: Caser, window: list[int]) -> list[float]:
+    """Equations 4 to 8, one number at a time."""
+    image = model.Q.detach().double().numpy()[window]
+    L, d = image.shape
+    vertical = model.vertical.detach().double().numpy()
+    found = [float(sum(filt[row] * image[row, column] for row in range(L))) for filt in vertical for column in range(d)]
+    for h in range(1, L + 1):
+        filters = model.horizontal[h - 1].detach().double().numpy().reshape(-1, h, d)
+        for n, filt in enumerate(filters):
+            bias = model.horizontal_bias[h - 1, n].item()
+            over_time = [max(0.0, float((filt * image[t : t + h]).sum()) + bias) for t in range(L - h + 1)]
+            found.append(max(over_time))
+    return found
+
+
+@pytest.mark.parametrize("window", [[3, 1, 4, 2], [PAD, PAD, 5, 1]])
+def test_caser_features_equal_its_equations(window: list[int]) -> None:
+    model = Caser(3, 6, generator(0, "t"), d=5, maxlen=4, T=2, n_v=2, n_h=3, dropout=0.0, loss="bce")
+    found = model.features(torch.tensor([window]))[0].detach().numpy()
+    np.testing.assert_allclose(found, caser_features_by_loops(model, window), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["bce", "softmax"])
+def test_caser_losses_from_its_scores(loss: str) -> None:
+    model = Caser(3, 6, generator(0, "t"), d=5, maxlen=3, T=2, n_v=2, n_h=3, dropout=0.0, loss=loss)
+    batch = Batch(
+        torch.tensor([0, 2]), torch.tensor([[PAD, 1, 2], [3, 4, 5]]), torch.tensor([[3, PAD], [1, 6]]),
+        torch.tensor([[4, 5], [2, 2]]),
+    )  # fmt: skip
+    scores = model.score(batch.users, batch.windows).detach().double().numpy()
+    targets = [(0, 3), (1, 1), (1, 6)]
+    if loss == "bce":
+        negatives = [(0, 4), (0, 5), (1, 2), (1, 2)]
+        expected = np.mean([-math.log(1 / (1 + math.exp(-scores[at]))) for at in targets])
+        expected += np.mean([-math.log(1 - 1 / (1 + math.exp(-scores[at]))) for at in negatives])
+    else:
+        expected = np.mean([math.log(np.exp(scores[row, 1:]).sum()) - scores[row, item] for row, item in targets])
+    assert model.loss(batch).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_random_scores_are_uniform_and_differ_between_users_and_seeds() -> None:
+    users = torch.arange(400)
+    first, second = (Random(500, generator(seed, "t")).score(users, users[:, None][:, :0]) for seed in (0, 1))
+    assert 0 <= float(first.min()) < float(first.max()) < 1
+    counts = np.histogram(first.numpy(), bins=20, range=(0, 1))[0]
+    mean = first.numel() / 20
+    # Pearson's statistic of 20 equal bins stays below 45 with probability .999.
+    assert ((counts - mean) ** 2 / mean).sum() < 45
+    places = first.argsort(1).argsort(1).double()
+    # The mean place of an item over 400 users: 250 with a standard deviation of 7.2.
+    assert float((places.mean(0) - 250).abs().max()) < 6 * 7.3
+    assert not torch.equal(first[0], first[1])
+    assert not torch.equal(first, second)

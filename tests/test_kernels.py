@@ -1,0 +1,128 @@
+"""The compiled loops against the plain torch that they stand for."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from attrec_bench.data.interactions import PAD
+from attrec_bench.kernels.dropout import dropout
+from attrec_bench.kernels.pairs import pair_scores, plain_pair_scores
+from attrec_bench.training.batches import generator
+from tests.test_attrec import model
+
+
+def windows_with_padding(maxlen: int, n_items: int) -> Tensor:
+    """A window of every length from 0 to maxlen, twice."""
+    windows = torch.randint(1, n_items + 1, (2 * (maxlen + 1), maxlen), generator=generator(0, "windows"))
+    for row, length in enumerate([*range(maxlen + 1)] * 2):
+        windows[row, : maxlen - length] = PAD
+    return windows
+
+
+def close(found: Tensor | None, expected: Tensor | None) -> None:
+    assert found is not None
+    assert expected is not None
+    assert float(expected.abs().max()) > 0
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
+
+
+FORMS = [
+    {"diagonal": diagonal, "padding_rows": rows, "aggregation": aggregation, "maxlen": maxlen, "d": d}
+    for diagonal in ("before_softmax", "after_softmax", "none")
+    for rows in ("exclude", "include")
+    for aggregation, maxlen, d in (("mean", 5, 12), ("sum", 3, 6), ("mean", 23, 34))
+]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(map(str, form.values())))
+def test_interest_and_its_gradients(form: dict[str, Any]) -> None:
+    windows = windows_with_padding(form["maxlen"], 11)
+    slopes = torch.randn(len(windows), form["d"], generator=generator(0, "slopes"))
+    gradients = []
+    for name in ("interest", "plain_interest"):
+        built = model("attrec", init_std=0.7, **form)
+        found = getattr(built, name)(windows)
+        (found * slopes).sum().backward()
+        gradients.append((found.detach(), built.X.grad, built.W_Q.grad))
+    for compiled, plain in zip(*gradients, strict=True):
+        close(compiled, plain)
+
+
+def test_dropout_drops_its_share_scales_the_rest_and_follows_the_seed() -> None:
+    built, windows = model("attrec", d=64, maxlen=4, dropout=0.3, init_std=1.0), torch.tensor([[1, 2, 3, 4]])
+    torch.manual_seed(1)
+    first, second = built.interest(windows), built.interest(windows)
+    torch.manual_seed(1)
+    assert torch.equal(built.interest(windows), first)
+    assert not torch.equal(first, second)
+    built.eval()
+    close(built.interest(windows).detach(), built.plain_interest(windows).detach())
+
+
+def test_dropout_gives_on_average_what_torchs_dropout_gives() -> None:
+    """Means of m over many draws, compiled and plain: both estimate the same expectation."""
+    built = model("attrec", d=16, maxlen=3, dropout=0.4, init_std=1.0)
+    windows = torch.tensor([[1, 2, 3]]).expand(40_000, -1)
+    with torch.no_grad():
+        compiled, plain = built.interest(windows), built.plain_interest(windows)
+    spread = (compiled.var(0) + plain.var(0)).div(len(windows)).sqrt()
+    # Five standard errors: with fair draws beyond them once in 100,000 seeds, and the seed is fixed.
+    assert bool(((compiled.mean(0) - plain.mean(0)).abs() < 5 * spread).all())
+    torch.testing.assert_close(compiled.std(0), plain.std(0), rtol=0.1, atol=1e-3)
+
+
+def test_gradients_flow_only_where_dropout_kept() -> None:
+    """Central differences of the compiled loss with its seed held, so that the same entries are dropped."""
+    built = model("attrec", d=6, maxlen=3, dropout=0.4, init_std=1.0)
+    windows = torch.tensor([[PAD, 4, 2], [1, 7, 3]])
+
+    def value() -> Tensor:
+        torch.manual_seed(3)
+        return built.interest(windows).square().sum()
+
+    value().backward()  # type: ignore[no-untyped-call]
+    assert built.W_Q.grad is not None
+    for i, j in ((0, 0), (2, 5), (4, 1)):
+        with torch.no_grad():
+            before = built.W_Q[i, j].item()
+            built.W_Q[i, j] = before + 1e-2
+            above = value()
+            built.W_Q[i, j] = before - 1e-2
+            below = value()
+            built.W_Q[i, j] = before
+        assert built.W_Q.grad[i, j].item() == pytest.approx(float(above - below) / 2e-2, rel=2e-2, abs=2e-3)
+
+
+def test_pair_scores_and_their_gradients() -> None:
+    random = generator(0, "pairs")
+    items = torch.tensor([[1, 4, PAD], [4, 4, 2]])
+    slopes = torch.randn(2, 3, generator=random)
+    base = (torch.randn(2, 9, generator=random), torch.randn(6, 9, generator=random))
+    gradients = []
+    for function in (pair_scores, plain_pair_scores):
+        query, candidates = (part.clone().requires_grad_() for part in base)
+        scores = function(query, candidates, items)
+        (scores * slopes).sum().backward()  # type: ignore[no-untyped-call]
+        gradients.append((scores.detach(), query.grad, candidates.grad))
+    for compiled, plain in zip(*gradients, strict=True):
+        close(compiled, plain)
+
+
+def test_dropout_of_values_drops_its_share_and_the_gradient_follows() -> None:
+    values = torch.rand(400, 500, generator=generator(0, "values")).add_(1).requires_grad_()
+    torch.manual_seed(0)
+    kept = dropout(values, 0.25, True)
+    kept.sum().backward()  # type: ignore[no-untyped-call]
+    assert values.grad is not None
+    mask = kept.detach() != 0
+    torch.testing.assert_close(kept.detach(), values.detach() * mask / 0.75)
+    torch.testing.assert_close(values.grad, mask / 0.75)
+    # Binomial counts, five standard deviations: in all, in a row and in a column.
+    for count, n in ((mask.sum(), 200_000), (mask[7].sum(), 500), (mask[:, 3].sum(), 400)):
+        assert abs(int(count) - 0.75 * n) < 5 * (n * 0.75 * 0.25) ** 0.5
+    neighbours = (mask[:, 1:] == mask[:, :-1]).double().mean()
+    assert abs(float(neighbours) - (0.75**2 + 0.25**2)) < 5 * (0.625 * 0.375 / 199_600) ** 0.5
+    assert not torch.equal(dropout(values, 0.25, True) != 0, mask)
+    assert dropout(values, 0.25, False) is values
