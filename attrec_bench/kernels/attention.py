@@ -24,6 +24,9 @@ from attrec_bench.kernels.dropout import drawn_seed, hashed
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
+LEAST = np.float32(-1e30)
+"""Below every score; not minus infinity, which fastmath may assume never to occur."""
+
 NO_MASK, BEFORE, AFTER = 0, 1, 2
 """Where the diagonal is removed."""
 
@@ -117,29 +120,89 @@ def project(
 
 
 @njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
-def softmax(row: Floats, start: int, left_out: int) -> None:
-    """Softmax in place over row[start:] without one entry, which becomes 0; left_out = -1 leaves none out."""
-    top = np.float32(-np.inf)
-    for j in range(start, len(row)):
-        if j != left_out:
-            top = max(top, row[j])
-    total = np.float32(0)
-    for j in range(start, len(row)):
-        row[j] = math.exp(row[j] - top) if j != left_out else np.float32(0)
+def add(out: Floats, weight: np.float32, row: Floats) -> None:
+    """out += weight * row."""
+    for k in range(len(out)):
+        out[k] += weight * row[k]
+
+
+@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+def products(own: Floats, rows: Floats, out: Floats, root: np.float32) -> None:
+    """out[j] = own . rows[j] * root; four at a time, so that ``own`` is read once for four."""
+    whole = len(out) // 4 * 4
+    for j in range(0, whole, 4):
+        a, b, c, e = rows[j], rows[j + 1], rows[j + 2], rows[j + 3]
+        sum_a, sum_b, sum_c, sum_e = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+        for k in range(len(own)):
+            sum_a += own[k] * a[k]
+            sum_b += own[k] * b[k]
+            sum_c += own[k] * c[k]
+            sum_e += own[k] * e[k]
+        out[j], out[j + 1], out[j + 2], out[j + 3] = sum_a * root, sum_b * root, sum_c * root, sum_e * root
+    for j in range(whole, len(out)):
+        total, row = np.float32(0), rows[j]
+        for k in range(len(own)):
+            total += own[k] * row[k]
+        out[j] = total * root
+
+
+@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+def weighted_sum(weights: Floats, rows: Floats, out: Floats) -> None:
+    """out = sum of weights[j] rows[j]; four at a time, so that ``out`` is written once for four."""
+    out[:] = 0
+    whole = len(weights) // 4 * 4
+    for j in range(0, whole, 4):
+        a, b, c, e = rows[j], rows[j + 1], rows[j + 2], rows[j + 3]
+        of_a, of_b, of_c, of_e = weights[j], weights[j + 1], weights[j + 2], weights[j + 3]
+        for k in range(len(out)):
+            out[k] += of_a * a[k] + of_b * b[k] + of_c * c[k] + of_e * e[k]
+    for j in range(whole, len(weights)):
+        add(out, weights[j], rows[j])
+
+
+@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+def softmax(row: Floats, left_out: int, powers: NDArray[np.int32]) -> None:
+    """Softmax in place without one entry, which becomes 0; a negative left_out leaves none out.
+
+    exp(x) = 2^n exp(f) with n whole and |f| <= ln(2) / 2: the polynomial is good to 2e-7, and 2^n is written as the
+    bits of a float into ``powers``, so that the loops run in lanes, as calls of exp do not.
+    """
+    if left_out >= 0:
+        row[left_out] = LEAST
+    top = LEAST
+    for j in range(len(row)):
+        top = max(top, row[j])
+    for j in range(len(row)):
+        x = max(row[j] - top, np.float32(-60))
+        n = np.float32(np.floor(x * np.float32(1.4426950408889634) + np.float32(0.5)))
+        f = x - n * np.float32(0.6931471805599453)
+        p = np.float32(1 / 720) * f + np.float32(1 / 120)
+        p = (p * f + np.float32(1 / 24)) * f + np.float32(1 / 6)
+        row[j] = ((p * f + np.float32(0.5)) * f + np.float32(1)) * f + np.float32(1)
+        powers[j] = (np.int32(n) + np.int32(127)) << np.int32(23)
+    if left_out >= 0:
+        row[left_out] = np.float32(0)
+    scales, total = powers.view(np.float32), np.float32(0)
+    for j in range(len(row)):
+        row[j] *= scales[j]
         total += row[j]
-    for j in range(start, len(row)):
+    for j in range(len(row)):
         row[j] /= total
 
 
 @njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
-def softmax_back(row: Floats, given: Floats, start: int, left_out: int, root: np.float32) -> None:
-    """Replace a softmax's row by the gradient of what it was taken of, times root; ``left_out`` was not used after."""
+def softmax_back(row: Floats, given: Floats, left_out: int, root: np.float32) -> None:
+    """Replace a softmax's row by root times the gradient of what it was taken of; entry ``left_out`` had no effect."""
+    own = row[left_out] if left_out >= 0 else np.float32(0)
+    if left_out >= 0:
+        row[left_out] = np.float32(0)
     dot = np.float32(0)
-    for j in range(start, len(row)):
-        if j != left_out:
-            dot += row[j] * given[j]
-    for j in range(start, len(row)):
-        row[j] *= ((given[j] if j != left_out else np.float32(0)) - dot) * root
+    for j in range(len(row)):
+        dot += row[j] * given[j]
+    for j in range(len(row)):
+        row[j] *= (given[j] - dot) * root
+    if left_out >= 0:
+        row[left_out] = -own * dot * root
 
 
 @njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -161,34 +224,31 @@ def attend(
     """Fill q, S, r and m."""
     (B, L), d = windows.shape, X.shape[1]
     threshold, kept = np.uint32(dropout * 4294967296.0), np.float32(1 / (1 - dropout))
-    root, begin = np.float32(1 / math.sqrt(d)), hashed(np.uint32(seed))
+    root, begin, powers = np.float32(1 / math.sqrt(d)), hashed(np.uint32(seed)), np.empty(L, np.int32)
     for b in range(B):
         start = first_real(windows[b])
         m[b] = 0
         r[b] = 0
         if start == L:
             continue
-        rows = 0 if padding_rows else start
-        for i in range(rows, L):
+        asking = 0 if padding_rows else start  # the first row that has a say in the mean
+        for i in range(asking, L):
             counter = np.uint32(begin + np.uint32((b * L + i) * d))
             project(projected[windows[b, i]], time[i], q[b, i], counter, threshold, kept)
-        for i in range(rows, L):
-            for j in range(start, L if i < start else i + 1):
-                total = np.float32(0)
-                for k in range(d):
-                    total += q[b, i, k] * q[b, j, k]
-                S[b, i, j] = total * root
-                if i >= start:
-                    S[b, j, i] = total * root
-        scale = np.float32(1 / (L - rows) if mean else 1)
-        for i in range(rows, L):
-            softmax(S[b, i], start, i if diagonal == BEFORE and start < L - 1 else -1)
-            for j in range(start, L):
-                if diagonal != AFTER or i != j:
-                    r[b, j] += scale * S[b, i, j]
+        for i in range(asking, L):
+            products(q[b, i], q[b, start:], S[b, i, start : L if i < start else i + 1], root)
+        for i in range(start, L):
+            for j in range(i + 1, L):
+                S[b, i, j] = S[b, j, i]
+        received, scale = r[b, start:], np.float32(1 / (L - asking) if mean else 1)
+        for i in range(asking, L):
+            row = S[b, i, start:]
+            softmax(row, i - start if diagonal == BEFORE and len(row) > 1 else -1, powers)
+            add(received, scale, row)
+            if diagonal == AFTER and i >= start:
+                received[i - start] -= scale * row[i - start]
         for j in range(start, L):
-            for k in range(d):
-                m[b, k] += r[b, j] * X[windows[b, j], k]
+            add(m[b], r[b, j], X[windows[b, j]])
 
 
 @njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -213,30 +273,34 @@ def attend_back(
     of_r, of_q = np.empty(L, np.float32), np.empty(d, np.float32)
     for b in range(B):
         start = first_real(windows[b])
-        rows = 0 if padding_rows else start
-        scale = np.float32(1 / (L - rows) if mean else 1) if start < L else np.float32(0)
+        if start == L:
+            continue
+        asking = 0 if padding_rows else start
+        of_received = of_r[start:]
         for j in range(start, L):
-            row, of_row, total = X[windows[b, j]], of_X[windows[b, j]], np.float32(0)
-            for k in range(d):
-                total += given[b, k] * row[k]
-                of_row[k] += r[b, j] * given[b, k]
-            of_r[j] = total * scale
-        for i in range(rows if start < L else L, L):
-            softmax_back(S[b, i], of_r, start, i if diagonal == AFTER else -1, root)
-        for i in range(rows if start < L else L, L):
-            of_q[:] = 0
-            for j in range(rows, L):
-                weight = np.float32(0)
-                if j >= start:
-                    weight += S[b, i, j]
-                if i >= start:
-                    weight += S[b, j, i]
-                for k in range(d):
-                    of_q[k] += weight * q[b, j, k]
-            of_row, of_shift = of_projected[windows[b, i]], of_time[i]
-            for k in range(d):
-                # q is above 0 exactly where neither the ReLU nor dropout has cut it.
-                slope = of_q[k] * kept if q[b, i, k] > 0 else np.float32(0)
-                of_shift[k] += slope
-                if windows[b, i] != PAD:
-                    of_row[k] += slope
+            products(given[b], X[windows[b, j] :], of_r[j : j + 1], np.float32(1 / (L - asking) if mean else 1))
+            add(of_X[windows[b, j]], r[b, j], given[b])
+        for i in range(asking, L):
+            softmax_back(S[b, i, start:], of_received, i - start if diagonal == AFTER else -1, root)
+        for i in range(start, L):
+            # q_i stands in row i and in column i of q q^T, so both slopes are added.
+            S[b, i, i] *= 2
+            for j in range(start, i):
+                S[b, i, j] += S[b, j, i]
+                S[b, j, i] = S[b, i, j]
+        for i in range(asking, L):
+            weighted_sum(S[b, i, start:], q[b, start:], of_q)
+            if i >= start:
+                for j in range(asking, start):
+                    add(of_q, S[b, j, i], q[b, j])
+            project_back(of_q, q[b, i], of_time[i], of_projected[windows[b, i]], windows[b, i] != PAD, kept)
+
+
+@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+def project_back(given: Floats, out: Floats, of_shift: Floats, of_row: Floats, is_item: bool, kept: np.float32) -> None:
+    """Add the gradient of ``project`` to of_shift, and for an item to of_row; out is above 0 where nothing was cut."""
+    for k in range(len(given)):
+        given[k] = given[k] * kept if out[k] > 0 else np.float32(0)
+    add(of_shift, np.float32(1), given)
+    if is_item:
+        add(of_row, np.float32(1), given)
