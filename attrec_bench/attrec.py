@@ -16,6 +16,8 @@ Shapes: B users, L window length (``maxlen``), T targets, N negatives, d width, 
 """
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +25,7 @@ from torch import Tensor, nn
 
 from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD
-from attrec_bench.errors import InputError, require, require_choice
+from attrec_bench.errors import InputError, require, require_bool, require_choice, require_number, require_whole
 from attrec_bench.kernels import attention
 from attrec_bench.kernels.pairs import pair_scores
 from attrec_bench.training.losses import bpr, hinge, reduce
@@ -101,9 +103,7 @@ class AttRec(nn.Module):
         given = locals()
         for name, choices in CHOICES.items():
             require_choice(name, given[name], choices)
-        check_numbers(d=d, maxlen=maxlen, T=T, w=w, dropout=dropout, time_signal=time_signal)
-        if (loss == "hinge") != (gamma is not None):
-            raise InputError(f"gamma is the hinge's margin: a number with loss=hinge, null with bpr, got {gamma!r}")
+        check_numbers(given)
         self.maxlen, self.T = maxlen, T
         self.mode, self.loss_name, self.reduction, self.gamma, self.w = mode, loss, reduction, gamma, w
         self.diagonal, self.padding_rows, self.aggregation = diagonal, padding_rows, aggregation
@@ -205,7 +205,7 @@ class AttRec(nn.Module):
         if self.mode == "inner":
             return joined
         # -|a - b|^2 = 2 a.b - |b|^2 - |a|^2: the two squares ride along as columns of one matrix product.
-        own = self.w * user.square().sum(1, keepdim=True) + (1 - self.w) * interest.square().sum(1, keepdim=True)
+        own = self.weighted_squares(user, interest)
         return torch.cat([2 * joined, torch.ones_like(own), -own], 1)
 
     def candidates(self) -> Tensor:
@@ -213,12 +213,16 @@ class AttRec(nn.Module):
         long, short = self.clipped(self.V), self.clipped(self.X)
         if self.mode == "inner":
             return torch.cat([long, short], 1)
-        own = self.w * long.square().sum(1, keepdim=True) + (1 - self.w) * short.square().sum(1, keepdim=True)
+        own = self.weighted_squares(long, short)
         return torch.cat([long, short, -own, torch.ones_like(own)], 1)
 
     def score(self, users: Tensor, windows: Tensor) -> Tensor:
         """(6) for all items: users [B], windows [B, L] -> [B, I+1]."""
         return self.query(users, windows) @ self.candidates().T
+
+    def weighted_squares(self, long: Tensor, short: Tensor) -> Tensor:
+        """Return w |long|^2 + (1 - w) |short|^2 of each row: [n, d] twice -> [n, 1]."""
+        return self.w * long.square().sum(1, keepdim=True) + (1 - self.w) * short.square().sum(1, keepdim=True)
 
     def clipped(self, rows: Tensor) -> Tensor:
         """Return rows [..., d] with norms of at most 1 if clip=lookup, else as they are."""
@@ -235,15 +239,25 @@ class AttRec(nn.Module):
                 rows.div_(rows.square().sum(1, keepdim=True).clamp_(min=1).sqrt_())
 
 
-def check_numbers(*, d: int, maxlen: int, T: int, w: float, dropout: float, time_signal: str) -> None:
-    """Raise InputError for a number outside its range."""
-    require(isinstance(d, int) and d >= 1, "d must be a whole number of at least 1", d)
-    if time_signal != "none":
-        require(d % 2 == 0, f"d must be even with time_signal={time_signal} (a sine and a cosine each)", d)
-    require(isinstance(maxlen, int) and maxlen >= 1, "maxlen must be a whole number of at least 1", maxlen)
-    require(isinstance(T, int) and T >= 1, "T must be a whole number of at least 1", T)
-    require(isinstance(w, int | float) and 0 <= w <= 1, "w must lie in [0, 1]", w)
-    require(isinstance(dropout, int | float) and 0 <= dropout < 1, "dropout must lie in [0, 1)", dropout)
+def check_numbers(given: Mapping[str, Any]) -> None:
+    """Raise InputError for a keyword outside its range."""
+    for name in ("d", "maxlen", "T"):
+        require_whole(name, given[name], 1)
+    if given["time_signal"] != "none":
+        even = f"d must be even with time_signal={given['time_signal']} (a sine and a cosine each)"
+        require(given["d"] % 2 == 0, even, given["d"])
+    require_number("w", given["w"], "lie in [0, 1]", lambda w: 0 <= w <= 1)
+    require_number("dropout", given["dropout"], "lie in [0, 1)", lambda share: 0 <= share < 1)
+    require_number("init_std", given["init_std"], "be above 0", lambda std: std > 0)
+    require_bool("share_projection", given["share_projection"])
+    for name in ("l2_tables", "l2_projection"):
+        require_number(name, given[name], "be at least 0", lambda weight: weight >= 0)
+    for name in ("gamma", "projection_bound"):
+        if given[name] is not None:
+            require_number(name, given[name], "be at least 0 or null", lambda value: value >= 0)
+    if (given["loss"] == "hinge") != (given["gamma"] is not None):
+        rule = "gamma is the hinge's margin: a number with loss=hinge, null with bpr"
+        raise InputError(f"{rule}, got {given['gamma']!r}")
 
 
 def time_encoding(maxlen: int, d: int, kind: str) -> Tensor:
@@ -259,7 +273,6 @@ def time_encoding(maxlen: int, d: int, kind: str) -> Tensor:
 
 def table(rows: int, d: int, init: str, std: float, generator: torch.Generator) -> Tensor:
     """Return [rows, d]: an embedding table; truncated at two standard deviations if so named."""
-    require(std > 0, "init_std must be above 0", std)
     values = torch.empty(rows, d)
     if init == "normal":
         return nn.init.normal_(values, std=std, generator=generator)

@@ -37,8 +37,9 @@ attrec-bench table [KEY=VALUE ...]: comparison tables of the recorded runs, one 
 RECOMMEND_HELP = """\
 attrec-bench recommend run=ID user=USER [k=10] [runs=FOLDER]: the k items that a recorded model ranks first
 
-  run=ID      the start of a run's identity, as `run` prints it
-  user=USER   the user's original id
+  run=ID              the start of a run's identity, as `run` prints it
+  user=USER           the user's original id
+  dataset.path=FILE   where the run's data lie now, if not where they lay
 The window's items are shown with the attention they receive, where the model has attention.
 """
 
@@ -103,8 +104,21 @@ def run_verb(arguments: list[str]) -> None:
     from attrec_bench.configuration import conf_folder
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the one line is ours
-    sys.argv = ["attrec-bench run", *arguments]
+    sys.argv = ["attrec-bench run", *flags_first(arguments)]
     hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(job)()
+
+
+def flags_first(arguments: list[str]) -> list[str]:
+    """Put Hydra's flags before the overrides: it refuses overrides on both sides of a flag, which people type."""
+    flags, overrides, rest = [], [], iter(arguments)
+    for argument in rest:
+        if argument in ("-c", "--cfg", "-p", "--package", "-i", "--info"):
+            flags += [argument, next(rest, "")]
+        elif argument.startswith("-"):
+            flags.append(argument)
+        else:
+            overrides.append(argument)
+    return [flag for flag in flags if flag] + overrides
 
 
 def job(config: "DictConfig") -> None:
@@ -125,8 +139,11 @@ def job(config: "DictConfig") -> None:
 def run_job(config: "DictConfig", settings: Any) -> None:
     """Train or find, print the figures, send the record to MLflow."""
     from attrec_bench.configuration import model_name
+    from attrec_bench.results.marks import store_uri
     from attrec_bench.run import run
 
+    if config.tracking.uri != "off":
+        store_uri(Path(config.runs), config.tracking.uri)  # an address that cannot be one is told before training
     command = shlex.join(["attrec-bench", "run", *settings.overrides.task])
     record, found = run(config, model_name(config, settings.runtime.choices["model"]), command)
     shown = "  ".join(f"{name} {record.metrics['test'][name]:.4f}" for name in ("HR@10", "HR@50", "NDCG@10", "MRR"))
@@ -167,14 +184,15 @@ def recommend_verb(arguments: list[str]) -> None:
         return
     from attrec_bench.recommend import recommend
 
-    given = only(pairs(arguments), ("run", "user", "k", "runs"))
+    given = only(pairs(arguments), ("run", "user", "k", "runs", "dataset.path"))
     for key in ("run", "user"):
         if key not in given:
             raise InputError(f"recommend needs {key}=..., got {' '.join(arguments) or 'nothing'}")
     k = given.get("k", "10")
     if not k.isdigit() or int(k) < 1:
         raise InputError(f"k must be a whole number of at least 1, got {k!r}")
-    print(recommend(runs_folder(given.get("runs")), given["run"], given["user"], int(k)), end="")
+    runs = runs_folder(given.get("runs"))
+    print(recommend(runs, given["run"], given["user"], int(k), given.get("dataset.path")), end="")
 
 
 def data_verb(arguments: list[str]) -> None:
@@ -185,7 +203,7 @@ def data_verb(arguments: list[str]) -> None:
         raise InputError("data needs the name of a data set first: attrec-bench data ml-100k")
     from attrec_bench.configuration import composed
     from attrec_bench.data.describe import describe
-    from attrec_bench.run import build
+    from attrec_bench.plan import build
 
     config = composed([f"dataset={arguments[0]}", *arguments[1:]])
     print(describe(build(config.dataset)), end="")

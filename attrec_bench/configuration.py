@@ -1,7 +1,7 @@
 """Where the YAML files lie, how they are composed outside a Hydra job, and what Hydra's errors mean in one line."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,19 +40,28 @@ def model_name(config: "DictConfig", choice: str) -> str:
 
 def explained(error: BaseException) -> str | None:
     """Return the one line of a mistake that a user made; None for an error that is a bug."""
-    from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+    from hydra.errors import HydraException, MissingConfigException
     from omegaconf.errors import OmegaConfBaseException
 
-    cause: BaseException | None = error
-    while cause is not None:
+    chain = list(causes(error))
+    for cause in chain:
         if isinstance(cause, InputError | FloatingPointError):
             return str(cause)
-        cause = cause.__cause__
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return missing_choice(str(error.missing_cfg_file), error.options or ())
-    if isinstance(error, ConfigCompositionException | HydraException | OmegaConfBaseException):
-        return hydra_line(error)
+    if isinstance(error, OSError):
+        return f"cannot use {error.filename}: {error.strerror}" if error.filename else " ".join(str(error).split())
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return hydra_line(error, chain[-1])
     return None
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error and what it was raised from, the deepest last."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
 
 
 def missing_choice(file: str, options: Sequence[str]) -> str:
@@ -63,15 +72,20 @@ def missing_choice(file: str, options: Sequence[str]) -> str:
     return f"{group or 'config'} must be one of {', '.join(options)}, got {value!r}{hint}"
 
 
-def hydra_line(error: BaseException) -> str:
+def hydra_line(error: BaseException, deepest: BaseException) -> str:
     """Return Hydra's or OmegaConf's message in one line, with the nearest key where a key is unknown."""
-    cause = error.__cause__ if error.__cause__ is not None else error
-    lines = [line.strip() for line in f"{error}".splitlines() if line.strip()]
-    unknown = re.search(r"Key '([^']+)' is not in struct", f"{error}\n{cause}")
-    override = re.search(r"Could not override '([^']+)'", f"{error}")
-    if unknown and override:
+    text = str(error)
+    override = re.search(r"Could not override '([^']+)'", text)
+    if override and re.search(r"Key '([^']+)' is not in struct", f"{text}\n{deepest}"):
         return unknown_key(override[1])
-    return lines[0] if lines else type(error).__name__
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if deepest is not error:
+        lines.append(" ".join(str(deepest).split()))
+    if "Ambiguous value" in text:
+        lines.append("several values need -m")
+    if "parsing override" in text:
+        lines.append("an override is KEY=VALUE; quote a value with special characters: 'key=\"a value\"'")
+    return "; ".join(dict.fromkeys(line for line in lines if "HYDRA_FULL_ERROR" not in line))
 
 
 def unknown_key(key: str) -> str:

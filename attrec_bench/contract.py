@@ -56,7 +56,10 @@ class Factored(Scorer, Protocol):
 
 @runtime_checkable
 class Learner(Scorer, Protocol):
-    """A scorer that learns by gradient: an nn.Module."""
+    """A scorer that learns by gradient: an nn.Module. One whose loss reads no negatives says uses_negatives = False.
+
+    A learner may also be a Counter: it is then handed the training events once before it learns.
+    """
 
     T: int
     """How many next items are targets of one window."""

@@ -6,38 +6,53 @@ from typing import Any
 
 import numpy as np
 import torch
+from omegaconf import OmegaConf, open_dict
 
 from attrec_bench.configuration import composed
+from attrec_bench.contract import Counter
 from attrec_bench.data.interactions import PAD, Interactions
 from attrec_bench.errors import InputError
 from attrec_bench.evaluation.ranks import queries
+from attrec_bench.plan import Plan, plan
 from attrec_bench.results import store
 from attrec_bench.results.record import Record
-from attrec_bench.run import WEIGHTS, Plan, on_device, plan
+from attrec_bench.run import WEIGHTS
+
+CPU = torch.device("cpu")
 
 
-def recommend(runs: Path, run: str, user: str, k: int) -> str:
+def recommend(runs: Path, run: str, user: str, k: int, path: str | None) -> str:
     """Runs folder, start of a run's identity, a user's original id -> lines of text.
 
-    Raises InputError for a run or a user that is not there, and when the data are not those of the run.
+    ``path`` says where the run's data lie now, if not where they lay. Raises InputError for a run or a user that is
+    not there, and when the data are not those of the run.
     """
     folder = store.resolve(runs, run)
     record = store.read(folder)
-    planned = plan_of(record)
-    model = on_device(planned.build_model(), torch.device("cpu"))
-    model.load_state_dict(torch.load(store.checked_file(folder, WEIGHTS), weights_only=True))
-    model.eval()
+    planned = plan_of(record, path)
+    model: Any = planned.build_model()
+    if isinstance(model, Counter):
+        model.fit(planned.split.known if record.config["protocol"]["refit"] else planned.split.train)
+    if (folder / WEIGHTS).is_file():
+        model.load_state_dict(torch.load(store.checked_file(folder, WEIGHTS), weights_only=True))
+    if isinstance(model, torch.nn.Module):
+        model.eval()
     return text(record, planned, model, user_index(planned.interactions, user), k)
 
 
-def plan_of(record: Record) -> Plan:
-    """Rebuild the plan of a recorded run; other data or other code than the run's own are an error."""
-    overrides = shlex.split(record.command)[2:]
-    planned = plan(composed(overrides), record.model)
+def plan_of(record: Record, path: str | None) -> Plan:
+    """Rebuild a recorded run's plan: model and protocol as recorded, only the data's place from its command."""
+    overrides = shlex.split(record.command)[2:] + ([] if path is None else [f"dataset.path={path}"])
+    config = composed(overrides)
+    with open_dict(config):
+        config.model = OmegaConf.create(dict(record.config["model"]))
+        config.protocol = OmegaConf.merge(config.protocol, record.config["protocol"])
+        config.device, config.w, config.gamma, config.maxlen = "cpu", None, None, None
+    planned = plan(config, record.model)
     if planned.interactions.sha256 != record.data["sha256"]:
         raise InputError(
             f"run {record.identity[:16]} was trained on other data (sha256 {record.data['sha256'][:16]}) than "
-            f"{record.data['name']} holds now ({planned.interactions.sha256[:16]})"
+            f"{record.data['name']} holds now ({planned.interactions.sha256[:16]}); give dataset.path=FILE"
         )
     return planned
 
@@ -55,19 +70,19 @@ def user_index(data: Interactions, user: str) -> int:
 def text(record: Record, planned: Plan, model: Any, user: int, k: int) -> str:
     """Return the lines: the window with its attention, then the k best unseen items with their scores."""
     known, data = planned.split.known, planned.interactions
-    target = known.take(np.flatnonzero(known.users == user)[-1:])
-    asked = queries(known, target, maxlen=model.maxlen, device=torch.device("cpu"))
+    asked = queries(known, known.take(np.flatnonzero(known.users == user)[-1:]), maxlen=model.maxlen, device=CPU)
     scores = model.score(asked.users, asked.windows)[0].clone()
     scores[torch.from_numpy(known.items[known.users == user].astype(np.int64))] = -torch.inf
     scores[PAD] = -torch.inf
-    best = scores.topk(min(k, data.n_items))
+    best = scores.topk(min(k, int(scores.isfinite().sum())))
     lines = [f"{record.model} ({record.identity[:16]}) on {record.data['name']}, user {data.user_ids[user]}"]
+    if planned.code != record.code:
+        lines.append("note: the program has changed since this run; its model is built by today's")
     if model.maxlen:
         lines += window_lines(data, model, asked.windows)
-    lines.append(f"the {k} best items the user has not met:")
+    lines.append(f"the {len(best.values)} best items that the user has not met (the test event is held out):")
     for place, (score, item) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True), 1):
-        if np.isfinite(score):
-            lines.append(f"{place:>4}  {score:>10.4f}  {title(data, item)}")
+        lines.append(f"{place:>4}  {score:>10.4f}  {title(data, item)}")
     return "\n".join(lines) + "\n"
 
 

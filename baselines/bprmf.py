@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attrec_bench.contract import Batch
-from attrec_bench.errors import require
+from attrec_bench.errors import require_number, require_whole
 from attrec_bench.kernels.pairs import pair_scores
 from attrec_bench.training.losses import bpr
 
@@ -17,8 +17,9 @@ from attrec_bench.training.losses import bpr
 class BPRMF(nn.Module):
     """score(u, i) = p_u . q_i + b_i.
 
-    The regularisers weigh the squared norms of the rows that a comparison touches (LearnBPR, fig. 4): of the user,
-    of the target and of the negative apart, as Rendle's own MyMediaLite has them; ``reg_bias`` that of both biases.
+    The regularisers are those of LearnBPR's step (fig. 4): it moves a row by -reg * row for each comparison that the
+    row takes part in, so half the squared norm is added here. The user, the target and the negative have their own, as
+    in Rendle's MyMediaLite; ``reg_bias`` is that of both biases.
     """
 
     maxlen = 0
@@ -38,8 +39,11 @@ class BPRMF(nn.Module):
         init_std: float,
     ) -> None:
         super().__init__()
-        require(isinstance(d, int) and d >= 1, "d must be a whole number of at least 1", d)
-        require(init_std > 0, "init_std must be above 0", init_std)
+        require_whole("d", d, 1)
+        require_number("init_std", init_std, "be above 0", lambda std: std > 0)
+        regularisers = {"user": reg_user, "positive": reg_positive, "negative": reg_negative, "bias": reg_bias}
+        for name, weight in regularisers.items():
+            require_number(f"reg_{name}", weight, "be at least 0", lambda value: value >= 0)
         self.reg_user, self.reg_bias = reg_user, reg_bias
         self.reg_positive, self.reg_negative = reg_positive, reg_negative
         self.users = nn.Parameter(torch.empty(n_users, d).normal_(std=init_std, generator=generator))
@@ -56,7 +60,7 @@ class BPRMF(nn.Module):
         touched = touched + self.reg_negative * item[batch.negatives].sum()
         if self.reg_bias:
             touched = touched + self.reg_bias * self.bias.square()[items].sum()
-        return bpr(scores[:, :1], scores[:, 1:]).sum() + touched
+        return bpr(scores[:, :1], scores[:, 1:]).sum() + touched / 2
 
     def query(self, users: Tensor, windows: Tensor) -> Tensor:
         """Users [B], windows [B, 0] -> [B, d+1]."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD
-from attrec_bench.errors import require, require_choice
+from attrec_bench.errors import require_choice, require_number, require_whole
 from attrec_bench.kernels.dropout import dropout
 from attrec_bench.kernels.pairs import pair_scores
 from attrec_bench.training.losses import binary_cross_entropy, reduce
@@ -42,10 +42,11 @@ class Caser(nn.Module):
     ) -> None:
         super().__init__()
         for name, value in {"d": d, "maxlen": maxlen, "T": T, "n_v": n_v, "n_h": n_h}.items():
-            require(isinstance(value, int) and value >= 1, f"{name} must be a whole number of at least 1", value)
-        require(0 <= dropout < 1, "dropout must lie in [0, 1)", dropout)
+            require_whole(name, value, 1)
+        require_number("dropout", dropout, "lie in [0, 1)", lambda share: 0 <= share < 1)
         require_choice("loss", loss, ("bce", "softmax"))
         self.maxlen, self.T, self.n_h, self.dropout, self.loss_name = maxlen, T, n_h, dropout, loss
+        self.uses_negatives = loss == "bce"
 
         def normal(*shape: int, std: float) -> nn.Parameter:
             return nn.Parameter(torch.empty(shape).normal_(std=std, generator=generator))

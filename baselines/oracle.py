@@ -10,17 +10,17 @@ from attrec_bench.errors import InputError
 class Oracle(nn.Module):
     """score(u, i) = P(next item is i | u, window), known because the data were generated."""
 
+    maxlen = 0
     truth: Truth
 
-    def __init__(self, n_items: int, *, maxlen: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.maxlen, self.n_items = maxlen, n_items
 
     def fit(self, train: Interactions) -> None:
-        """Take over the truth; data without one are an error."""
+        """Take over the truth, and how many last items it looks at; data without a truth are an error."""
         if train.truth is None:
             raise InputError("model=oracle needs data whose truth is known: dataset=planted")
-        self.truth = train.truth
+        self.truth, self.maxlen = train.truth, train.truth.maxlen
 
     def score(self, users: Tensor, windows: Tensor) -> Tensor:
         """Users [B], windows [B, L] -> [B, I+1]."""

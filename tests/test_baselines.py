@@ -26,8 +26,30 @@ def test_bprmf_loss_of_a_worked_case() -> None:
     # User (1, 2): item 3 scores 1*2 + 2*1 - 1 = 3, item 1 scores 1.5, item 2 scores 2.
     comparisons = -math.log(1 / (1 + math.exp(-1.5))) - math.log(1 / (1 + math.exp(-1.0)))
     # Two comparisons, each touching the user (5), the target (5) and its negative (1 each); biases once an item.
-    touched = 2 * (0.1 * 5 + 0.2 * 5) + 0.3 * (1 + 1) + 0.4 * (1 + 0.25 + 0)
+    touched = 0.5 * (2 * (0.1 * 5 + 0.2 * 5) + 0.3 * (1 + 1) + 0.4 * (1 + 0.25 + 0))
     assert model.loss(batch).item() == pytest.approx(comparisons + touched, rel=1e-6)
+
+
+def test_bprmf_gradient_is_the_step_of_learnbpr() -> None:
+    """Theta += a ((1 - sigmoid(x_uij)) d x_uij / d Theta - reg Theta), with x_uij = x_ui - x_uj (fig. 4)."""
+    reg = {"reg_user": 0.1, "reg_positive": 0.2, "reg_negative": 0.3, "reg_bias": 0.4}
+    model = BPRMF(2, 3, generator(0, "t"), d=2, init_std=1.0, **reg)
+    with torch.no_grad():
+        model.bias.normal_(generator=generator(0, "bias"))
+    user, i, j = (part.detach().clone() for part in (model.users[1], model.items[3], model.items[2]))
+    b_i, b_j = model.bias[3].item(), model.bias[2].item()
+    batch = Batch(torch.tensor([1]), torch.zeros(1, 0, dtype=torch.long), torch.tensor([[3]]), torch.tensor([[2]]))
+    model.loss(batch).backward()  # type: ignore[no-untyped-call]
+    away = 1 - 1 / (1 + math.exp(-float(user @ i + b_i - user @ j - b_j)))
+    assert model.users.grad is not None
+    assert model.items.grad is not None
+    assert model.bias.grad is not None
+    torch.testing.assert_close(-model.users.grad[1], away * (i - j) - 0.1 * user)
+    torch.testing.assert_close(-model.items.grad[3], away * user - 0.2 * i)
+    torch.testing.assert_close(-model.items.grad[2], -away * user - 0.3 * j)
+    assert -model.bias.grad[3].item() == pytest.approx(away - 0.4 * b_i, rel=1e-5)
+    assert -model.bias.grad[2].item() == pytest.approx(-away - 0.4 * b_j, rel=1e-5)
+    assert not model.users.grad[0].any()
 
 
 def caser_features_by_loops(model: Caser, window: list[int]) -> list[float]:
@@ -50,6 +72,19 @@ def test_caser_features_equal_its_equations(window: list[int]) -> None:
     model = Caser(3, 6, generator(0, "t"), d=5, maxlen=4, T=2, n_v=2, n_h=3, dropout=0.0, loss="bce")
     found = model.features(torch.tensor([window]))[0].detach().numpy()
     np.testing.assert_allclose(found, caser_features_by_loops(model, window), rtol=1e-5, atol=1e-6)
+
+
+def test_caser_scores_equal_its_equations() -> None:
+    """Equations 9 and 10 over the features; without the ReLU of equation 9 some entry of z would be below 0."""
+    model = Caser(3, 6, generator(1, "t"), d=5, maxlen=4, T=2, n_v=2, n_h=3, dropout=0.5, loss="bce").eval()
+    window = [3, 1, 4, 2]
+    linear = model.full.detach().double().numpy() @ caser_features_by_loops(model, window)
+    z = np.maximum(linear + model.full_bias.detach().double().numpy(), 0)
+    assert 0 < (z == 0).sum() < len(z)
+    joined = np.concatenate([z, model.P.detach().double().numpy()[2]])
+    expected = model.W.detach().double().numpy() @ joined + model.b.detach().double().numpy()[:, 0]
+    found = model.score(torch.tensor([2]), torch.tensor([window]))[0].detach().numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("loss", ["bce", "softmax"])

@@ -117,8 +117,9 @@ def test_seeds_of_different_purposes_differ() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"batch_size": 0}, "train.batch_size must be at least 1, got 0"),
-        ({"negatives": 0}, "train.negatives must be at least 1, got 0"),
+        ({"batch_size": 0}, "train.batch_size must be a whole number of at least 1, got 0"),
+        ({"negatives": 1.5}, "train.negatives must be a whole number of at least 0, got 1.5"),
+        ({"drop_last": "no"}, "train.drop_last must be true or false, got 'no'"),
         ({"negatives_from": "unsen"}, "did you mean 'unseen'"),
         ({"windows": "whole"}, "train.windows must be one of full, padded, got 'whole'"),
     ],

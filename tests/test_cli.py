@@ -36,6 +36,17 @@ MISTAKES = {
     "a seed in words": (["seed=one"], "seed must be a whole number of at least 0, got 'one'", ""),
     "a file that is not there": (["dataset=ml-100k", "dataset.path=/nowhere"], "/nowhere", ""),
     "a key that is not there": (["modle.w=1"], "got 'modle.w'", "did you mean 'model.w'?"),
+    "a number in words": (["train.epochs=two"], "train.epochs must be a whole number of at least 1, got 'two'", ""),
+    "a margin in words": (["gamma=wide"], "gamma must be at least 0 or null, got 'wide'", ""),
+    "a word for true": (["protocol.refit=no"], "protocol.refit must be true or false, got 'no'", ""),
+    "no thread": (["threads=0"], "threads must be a whole number of at least 1, got 0", ""),
+    "a device that is not there": (["device=gpu"], "device must be auto or one this machine has (cpu", "got 'gpu'"),
+    "a folder that cannot be": (["runs=/dev/null/x", "model=popularity"], "/dev/null", ""),
+    "a class that is not there": (["model._target_=mypkg.Foo"], "mypkg", ""),
+    "an optimizer that is not there": (["train.optimizer._target_=torch.optim.Foo"], "torch.optim.Foo", ""),
+    "several values without -m": (["model=attrec,bprmf"], "several values need -m", ""),
+    "an override without a value": (["w"], "an override is KEY=VALUE", ""),
+    "an address that is none": (["tracking.uri=foo"], "foo", ""),
     "a tie order that is not there": (["protocol.tie_order=fil"], "got 'fil'", "did you mean 'file'?"),
 }
 
@@ -43,7 +54,8 @@ MISTAKES = {
 @pytest.mark.parametrize("case", MISTAKES)
 def test_a_mistake_is_one_clear_line_and_an_exit_code(case: str, tmp_path: Path) -> None:
     arguments, rule, hint = MISTAKES[case]
-    done = bench("run", "tracking.uri=off", *arguments, folder=tmp_path)
+    tracking = [] if any("tracking" in argument for argument in arguments) else ["tracking.uri=off"]
+    done = bench("run", *tracking, *arguments, folder=tmp_path)
     assert done.returncode == 1
     assert done.stdout == ""
     lines = done.stderr.splitlines()
@@ -78,6 +90,12 @@ def test_a_user_with_one_event_among_others_trains_only(tmp_path: Path) -> None:
     assert done.stdout.startswith("popularity")
 
 
+def test_overrides_may_stand_on_both_sides_of_a_flag(tmp_path: Path) -> None:
+    done = bench("run", "model=popularity,random", "-m", "tracking.uri=off", *SMALL, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2
+
+
 def test_one_failure_does_not_end_a_multirun(tmp_path: Path) -> None:
     done = bench("run", "-m", "tracking.uri=off", *SMALL, "model=attrec", "w=1.5,0.5", folder=tmp_path)
     assert done.returncode == 1
@@ -97,11 +115,15 @@ def test_from_runs_to_a_table_and_a_recommendation(tmp_path: Path) -> None:
     rows = (tmp_path / "table.csv").read_text().splitlines()
     assert sum("attrec" in row for row in rows) == 4, "one line a metric"
 
+    for model in ("bprmf", "popularity"):
+        run = next(line for line in done.stdout.splitlines() if line.startswith(model)).split("run ")[1].rstrip(")")
+        assert bench("recommend", f"run={run}", "user=1", folder=tmp_path).returncode == 0
     run = next(line for line in done.stdout.splitlines() if line.startswith("attrec")).split("run ")[1].rstrip(")")
     told = bench("recommend", f"run={run}", "user=1", "k=3", folder=tmp_path)
     assert told.returncode == 0, told.stderr
     assert "%" in told.stdout
-    assert len(told.stdout.split("has not met:\n")[1].splitlines()) == 3
+    best = told.stdout.split("held out):\n")[1].splitlines()
+    assert [line.split()[0] for line in best] == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize(

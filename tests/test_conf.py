@@ -7,7 +7,7 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 
 from attrec_bench.configuration import composed, conf_folder
-from attrec_bench.run import FACTS, build
+from attrec_bench.plan import FACTS, build
 from attrec_bench.training.batches import batches
 from attrec_bench.training.trainer import fit
 

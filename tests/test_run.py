@@ -1,5 +1,6 @@
 """One run from a configuration to a record: what it consumes, what it leaves behind, and that it repeats."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,11 @@ import pytest
 from attrec_bench.configuration import composed
 from attrec_bench.errors import InputError
 from attrec_bench.evaluation.metrics import means
+from attrec_bench.evaluation.ranks import queries, ranks
+from attrec_bench.plan import plan
 from attrec_bench.results import store
 from attrec_bench.results.record import Record
-from attrec_bench.run import plan, run
+from attrec_bench.run import learnt, run
 
 SMALL = [
     "dataset=planted",
@@ -35,6 +38,12 @@ def test_what_a_model_does_not_use_makes_no_second_run() -> None:
     assert identity("seed=1", "train.epochs=9", model="popularity") == identity("seed=2", model="popularity")
     assert identity("protocol.tie_seed=1") == identity("protocol.tie_seed=2")
     assert identity("mode=inner", "gamma=0.1") == identity("mode=inner", "gamma=0.9")
+    assert identity("train.windows=full", model="bprmf") == identity("train.windows=padded", model="bprmf")
+    softmax = "model.loss=softmax"
+    assert identity(softmax, "train.negatives=1", model="caser") == identity(
+        softmax, "train.negatives=2", model="caser"
+    )
+    assert identity("maxlen=3", model="oracle") == identity("maxlen=9", model="oracle")
     assert identity("device=cpu") == identity("device=auto")
     assert identity("w=1") == identity("w=1.0") == identity("model.w=1")
 
@@ -42,7 +51,8 @@ def test_what_a_model_does_not_use_makes_no_second_run() -> None:
 @pytest.mark.parametrize(
     "override",
     ["w=0.9", "gamma=0.9", "maxlen=9", "mode=inner", "seed=1", "protocol.tie_order=item", "protocol.last_tie=first",
-     "protocol.refit=true", "train.optimizer.lr=0.9", "dataset.seed=5", "train.monitor=MRR"],
+     "protocol.refit=true", "train.optimizer.lr=0.9", "dataset.seed=5", "train.monitor=MRR",
+     "train.negatives=2", "train.windows=full", "model.T=2", "model.d=10", "train.drop_last=true"],
 )  # fmt: skip
 def test_what_a_model_uses_makes_another_run(override: str) -> None:
     assert identity(override) != identity()
@@ -92,6 +102,38 @@ def test_refit_learns_from_validation_events_too_and_never_from_the_test(tmp_pat
         assert rank == expected
 
 
+def test_refit_trains_a_learner_anew_on_all_but_the_test_for_the_chosen_number_of_epochs(tmp_path: Path) -> None:
+    overrides = [*SMALL, "model=bprmf", "train.epochs=40", "train.patience=5", "dataset.long_term=1", "model.d=8"]
+    refitted, _ = run(composed([*overrides, f"runs={tmp_path}", "protocol.refit=true"]), "bprmf", "attrec-bench run")
+    assert refitted.epochs is not None
+    assert 1 < refitted.epochs < len(refitted.history), (
+        "the case must tell the chosen epoch from the first and the last"
+    )
+    planned = plan(composed(overrides), "bprmf")
+    model, _ = learnt(planned, planned.split.refit(), validate=False, epochs=refitted.epochs)
+    asked = queries(planned.split.known, planned.split.test, maxlen=0, device=planned.device)
+    assert ranks(model, asked).tolist() == refitted.ranks.tolist()
+
+
+@pytest.mark.skipif("ATTREC_BENCH_DATA" not in os.environ, reason="needs ATTREC_BENCH_DATA with ml-100k")
+@pytest.mark.parametrize(
+    ("tie_order", "expected"),
+    [
+        ("file", (0.1972, 0.0838, 0.0407)),
+        ("file_reversed", (0.2163, 0.0848, 0.0390)),
+        ("item", (0.1400, 0.0498, 0.0253)),
+    ],
+)
+def test_popularity_on_ml_100k_equals_an_independent_implementation(
+    tmp_path: Path, tie_order: str, expected: tuple[float, float, float]
+) -> None:
+    """Figures that another implementation computed from the same file: exact counts, so equal to four digits."""
+    overrides = ["dataset=ml-100k", "model=popularity", f"protocol.tie_order={tie_order}", f"runs={tmp_path}"]
+    record, _ = run(composed(overrides), "popularity", "attrec-bench run")
+    found = [round(record.metrics["test"][name], 4) for name in ("HR@50", "HR@10", "MRR")]
+    assert tuple(found) == expected
+
+
 def test_the_test_events_have_no_influence_on_what_is_learnt_and_chosen(tmp_path: Path) -> None:
     """Two files that differ in which user gets which last event lead to the same losses and validation metrics."""
     random = np.random.default_rng(0)
@@ -108,7 +150,7 @@ def test_the_test_events_have_no_influence_on_what_is_learnt_and_chosen(tmp_path
 
 
 def test_deviceless_machines_say_so() -> None:
-    with pytest.raises(InputError, match="device must be one this machine has"):
+    with pytest.raises(InputError, match=r"device must be auto or one this machine has \(cpu.*got 'cuda:7'"):
         plan(composed([*SMALL, "device=cuda:7"]), "attrec")
 
 

@@ -25,6 +25,7 @@ class Ladder(nn.Module):
         return self.height.expand(len(users), 10)
 
     def loss(self, batch: Batch) -> Tensor:
+        assert self.training
         return self.height
 
 
@@ -93,6 +94,27 @@ def test_a_loss_that_is_not_finite_names_model_and_epoch() -> None:
         trained(model, None, epochs=2)
 
 
+def test_validation_sees_the_model_without_dropout_and_training_with_it() -> None:
+    model, modes = Ladder(), []
+
+    def told() -> dict[str, float]:
+        modes.append(model.training)
+        return {"MRR": 0.5}
+
+    fit(
+        model,
+        one_batch(),
+        optimizer=lambda parameters: torch.optim.SGD(parameters, lr=1.0),
+        epochs=2,
+        patience=9,
+        eval_every=1,
+        monitor="MRR",
+        validate=told,
+        report=lambda row: modes.append(model.training),
+    )
+    assert modes == [False] * 4
+
+
 def test_an_error_in_validation_names_the_epoch() -> None:
     def broken() -> dict[str, float]:
         raise FloatingPointError("mine gave a score that is NaN or infinite")
@@ -129,7 +151,7 @@ def test_an_unknown_monitor_lists_the_metrics() -> None:
 @pytest.mark.parametrize(("name", "value"), [("epochs", 0), ("patience", 0), ("eval_every", 0)])
 def test_numbers_out_of_range_are_named(name: str, value: int) -> None:
     settings = {"epochs": 1, "patience": 1, "eval_every": 1} | {name: value}
-    with pytest.raises(InputError, match=f"train.{name} must be at least 1, got 0"):
+    with pytest.raises(InputError, match=f"train.{name} must be a whole number of at least 1, got 0"):
         trained(Ladder(), None, **settings)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from attrec_bench.contract import Factored, Scorer
 from attrec_bench.data.interactions import PAD, Interactions
+from attrec_bench.evaluation.metrics import Ranks
 from attrec_bench.kernels.counting import expected_ranks
 from attrec_bench.training.batches import slices
 
@@ -112,7 +113,7 @@ def scored(model: Scorer, asked: Queries) -> Iterator[tuple[slice, Tensor]]:
 
 
 @torch.inference_mode()
-def ranks(model: Scorer, asked: Queries, *, name: str = "the model") -> NDArray[np.float64]:
+def ranks(model: Scorer, asked: Queries, *, name: str = "the model") -> Ranks:
     """Return [n] float64: 1 + unseen items that score higher + half of those that score the same.
 
     Raises FloatingPointError naming the model if a score is NaN or infinite.

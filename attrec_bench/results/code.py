@@ -8,14 +8,17 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
-MATTERS = ("data", "training", "evaluation/ranks.py", "contract.py", "run.py")
-"""What every run goes through. Metrics and tables are left out: they are computed from the stored ranks at any time."""
+MATTERS = (
+    *("data", "kernels", "training", "evaluation/ranks.py", "evaluation/metrics.py"),
+    *("contract.py", "plan.py", "run.py"),
+)
+"""What every run goes through. Tables are left out: they are computed from the stored ranks at any time."""
 
 
 def code_version(model_file: Path) -> str:
-    """File of the model's class -> 16 hex digits over it and over what every run goes through."""
+    """File of the model's class -> 16 hex digits: 8 over what every run goes through, 8 over the model's own file."""
     shared = [file for part in MATTERS for file in python_files(PACKAGE / part)]
-    return combined([*shared, model_file])
+    return combined(shared) + combined([model_file])
 
 
 def python_files(place: Path) -> list[Path]:
@@ -24,8 +27,8 @@ def python_files(place: Path) -> list[Path]:
 
 
 def combined(files: Iterable[Path]) -> str:
-    """Files, in this order -> 16 hex digits."""
-    return hashlib.sha256("".join(meaning(file) for file in files).encode()).hexdigest()[:16]
+    """Files, in this order -> 8 hex digits."""
+    return hashlib.sha256("".join(meaning(file) for file in files).encode()).hexdigest()[:8]
 
 
 @cache

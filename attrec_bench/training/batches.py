@@ -14,7 +14,7 @@ from torch import Tensor
 
 from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD, Interactions
-from attrec_bench.errors import InputError, require, require_choice
+from attrec_bench.errors import InputError, require_bool, require_choice, require_whole
 
 WINDOWS = ("full", "padded")
 NEGATIVES = ("unseen", "all_but_targets", "all")
@@ -152,6 +152,8 @@ class Batches:
     def draw(self, users: Tensor, targets: Tensor, random: torch.Generator) -> Tensor:
         """Users [B], targets [B, T] -> negatives [B, T * negatives]."""
         n = self.T * self.negatives
+        if n == 0:
+            return targets.new_empty(len(targets), 0)
         if self.unseen is not None:
             return self.unseen.draw(users, n, random)
         if self.negatives_from == "all_but_targets":
@@ -183,8 +185,9 @@ def batches(
     device: torch.device,
 ) -> Batches:
     """Training events, grouped by user in the order of time -> Batches on ``device``."""
-    require(batch_size >= 1, "train.batch_size must be at least 1", batch_size)
-    require(negatives >= 1, "train.negatives must be at least 1", negatives)
+    require_whole("train.batch_size", batch_size, 1)
+    require_whole("train.negatives", negatives, 0)
+    require_bool("train.drop_last", drop_last)
     require_choice("train.negatives_from", negatives_from, NEGATIVES)
     firsts = positions(train, maxlen=maxlen, T=T, windows=windows)
     if not len(firsts):
@@ -194,7 +197,7 @@ def batches(
         users=torch.from_numpy(train.users.astype(np.int64)).to(device),
         offsets=torch.from_numpy(train.offsets.copy()).to(device),
         firsts=torch.from_numpy(firsts).to(device),
-        unseen=Unseen.of(train, device) if negatives_from == "unseen" else None,
+        unseen=Unseen.of(train, device) if negatives and negatives_from == "unseen" else None,
         n_items=train.n_items,
         maxlen=maxlen,
         T=T,

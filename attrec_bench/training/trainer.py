@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from attrec_bench.contract import Constrained, Learner
-from attrec_bench.errors import InputError, require
+from attrec_bench.errors import InputError, require_whole
 from attrec_bench.training.batches import Batches, derived_seed
 
 Optimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
@@ -57,9 +57,8 @@ def fit(
 
     Raises FloatingPointError, naming the epoch, when the loss or a score is no longer finite.
     """
-    require(epochs >= 1, "train.epochs must be at least 1", epochs)
-    require(patience >= 1, "train.patience must be at least 1", patience)
-    require(eval_every >= 1, "train.eval_every must be at least 1", eval_every)
+    for name, value in {"epochs": epochs, "patience": patience, "eval_every": eval_every}.items():
+        require_whole(f"train.{name}", value, 1)
     module = as_module(model)
     steps, progress = optimizer(module.parameters()), Progress()
     for epoch in range(1, epochs + 1):

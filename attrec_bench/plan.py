@@ -1,0 +1,168 @@
+"""Config -> objects. Here configuration ends: what comes after is plain numbers, strings and objects."""
+
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from attrec_bench.contract import Scorer
+from attrec_bench.data.interactions import Interactions
+from attrec_bench.data.splits import Split
+from attrec_bench.errors import InputError, require_bool, require_whole
+from attrec_bench.results import machine
+from attrec_bench.results.code import code_version
+from attrec_bench.results.record import consumed, identity
+from attrec_bench.training.batches import generator
+
+SHORT_NAMES = ("w", "gamma", "maxlen")
+FACTS = ("n_users", "n_items", "generator")
+WHERE_AND_HOW_READ = (
+    *("path", "layouts", "url", "sha256", "members", "counts"),
+    *("user", "item", "time", "rating", "separator", "titles"),
+)
+"""Keys of a data set that a run does not consume: what they lead to is in the data's own sum."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A run before it is trained: everything that its identity depends on, and the objects made so far."""
+
+    name: str
+    config: Mapping[str, Any]
+    interactions: Interactions
+    split: Split
+    build_model: Callable[[], Scorer]
+    optimizer: Callable[..., torch.optim.Optimizer]
+    code: str
+    git: Mapping[str, Any]
+    device: torch.device
+
+    @property
+    def identity(self) -> str:
+        """Return the hash of all that the run consumes."""
+        return identity(consumed(self.config, self.interactions.sha256, self.code))
+
+
+def plan(config: DictConfig, name: str) -> Plan:
+    """Resolve a composed configuration, load the data and say what the run will consume; nothing is trained.
+
+    ``name`` is the model's choice on the command line. Raises InputError for a mistake in the configuration.
+    """
+    settled = with_short_names(config, name)
+    require_whole("seed", settled.seed, 0)
+    require_bool("protocol.refit", settled.protocol.refit)
+    device = torch.device(device_name(settled.device))
+    kind = class_of(settled.model._target_)
+    interactions: Interactions = build(settled.dataset)
+    split = build(settled.protocol.split)(interactions)
+    build_model = model_builder(settled, kind, interactions)
+    return Plan(
+        name=name,
+        config=sections(settled, build_model()),
+        interactions=interactions,
+        split=split,
+        build_model=build_model,
+        optimizer=build(settled.train.optimizer),
+        code=code_version(Path(inspect.getfile(kind))),
+        git=machine.git_state(),
+        device=device,
+    )
+
+
+def build(node: DictConfig, **facts: Any) -> Any:
+    """Make the object that a node names; facts that only the data know go in as keywords."""
+    return instantiate(node, **facts, _convert_="all")
+
+
+def class_of(path: str) -> type:
+    """Dotted path of a class -> the class; one that cannot be imported is an error that says why."""
+    module, _, name = path.rpartition(".")
+    try:
+        kind: type = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(f"model._target_ must name a class that can be imported, got {path!r}: {error}") from error
+    return kind
+
+
+def model_builder(config: DictConfig, kind: type, data: Interactions) -> Callable[[], Scorer]:
+    """Return a function that makes the model anew, the same each time."""
+    facts: dict[str, Callable[[], Any]] = {
+        "n_users": lambda: data.n_users,
+        "n_items": lambda: data.n_items,
+        "generator": lambda: generator(config.seed, "init"),
+    }
+    wanted = inspect.signature(kind).parameters
+    seed = config.seed if consumes_seed(kind) else 0
+
+    def build_model() -> Scorer:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)  # a model from outside may draw from torch's global state
+            model: Scorer = build(config.model, **{fact: make() for fact, make in facts.items() if fact in wanted})
+        return model
+
+    return build_model
+
+
+def consumes_seed(kind: type) -> bool:
+    """Whether a run of this class of models depends on the seed: it learns by gradient, or asks for a generator."""
+    return callable(getattr(kind, "loss", None)) or "generator" in inspect.signature(kind).parameters
+
+
+def with_short_names(config: DictConfig, name: str) -> DictConfig:
+    """Return a copy in which w, gamma and maxlen, where given, stand in the model's own keywords."""
+    settled = config.copy()
+    for key in SHORT_NAMES:
+        value = config[key]
+        if value is None:
+            continue
+        if settled.model.get(key) is None:
+            log.info("%s=%s is not used by model=%s in mode=%s", key, value, name, config.mode.name)
+        else:
+            settled.model[key] = value
+    return settled
+
+
+def sections(config: DictConfig, model: Scorer) -> dict[str, Any]:
+    """Return what the run consumes of a configuration: plain data, unused parts left out."""
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)  # a DictConfig always gives one; mypy cannot know
+    protocol = {key: value for key, value in plain["protocol"].items() if key != "split"}
+    if protocol.get("tie_order") != "random":
+        protocol.pop("tie_seed", None)
+    kind = type(model)
+    return {
+        "dataset": {key: value for key, value in plain["dataset"].items() if key not in WHERE_AND_HOW_READ},
+        "protocol": protocol,
+        "model": plain["model"],
+        "train": training_of(plain["train"], model) if hasattr(kind, "loss") else None,
+        "seed": plain["seed"] if consumes_seed(kind) else None,
+    }
+
+
+def training_of(train: Mapping[str, Any], model: Scorer) -> dict[str, Any]:
+    """Return the settings of training with those that this model does not consume at a fixed value."""
+    unused: dict[str, Any] = {}
+    if model.maxlen == 0:
+        unused["windows"] = "padded"
+    if not getattr(model, "uses_negatives", True):
+        unused |= {"negatives": 0, "negatives_from": "all"}
+    return dict(train) | unused
+
+
+def device_name(asked: str) -> str:
+    """auto -> cuda if there is a card, else cpu; a device that is not there is an error."""
+    here = ["cpu"] + [f"cuda:{n}" for n in range(torch.cuda.device_count())]
+    if asked == "auto":
+        return "cuda" if len(here) > 1 else "cpu"
+    if asked not in here and not (asked == "cuda" and len(here) > 1):
+        raise InputError(f"device must be auto or one this machine has ({', '.join(here)}), got {asked!r}")
+    return asked
