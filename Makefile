@@ -7,12 +7,13 @@ RUNS := runs/demo
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install -qq --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-# Trains every model on planted data, whose truth is known, and prints their table.
+# Trains every model on planted data, whose truth is known, for at most 25 epochs, and prints their table.
 demo: .venv/ready
-	$(BIN)/attrec-bench run -m dataset=planted model=random,popularity,bprmf,caser,attrec,oracle runs=$(RUNS)
+	$(BIN)/attrec-bench run -m dataset=planted model=random,popularity,bprmf,caser,attrec,oracle train.epochs=25 \
+		runs=$(RUNS)
 	$(BIN)/attrec-bench table dataset=planted runs=$(RUNS)
 
 test: .venv/ready lint
