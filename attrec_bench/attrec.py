@@ -16,32 +16,18 @@ Shapes: B users, L window length (``maxlen``), T targets, N negatives, d width, 
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from attrec_bench.attrec_keywords import check
 from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD
-from attrec_bench.errors import InputError, require, require_bool, require_choice, require_number, require_whole
 from attrec_bench.kernels import attention
 from attrec_bench.kernels.pairs import pair_scores
 from attrec_bench.training.losses import bpr, hinge, reduce
 
-CHOICES = {
-    "mode": ("dist", "inner"),
-    "loss": ("hinge", "bpr"),
-    "reduction": ("sum", "mean"),
-    "diagonal": ("before_softmax", "after_softmax", "none"),
-    "padding_rows": ("exclude", "include"),
-    "time_signal": ("interleaved", "halves", "none"),
-    "clip": ("after_step", "lookup", "none"),
-    "pairs": ("all", "aligned"),
-    "aggregation": ("mean", "sum", "max", "min"),
-    "init": ("normal", "truncated_normal"),
-}
 MASKED = -1e9
 """A score before the softmax that leaves no weight after it, yet keeps an all-padding window finite."""
 
@@ -100,10 +86,7 @@ class AttRec(nn.Module):
         projection_bound: float | None,
     ) -> None:
         super().__init__()
-        given = locals()
-        for name, choices in CHOICES.items():
-            require_choice(name, given[name], choices)
-        check_numbers(given)
+        check(locals())
         self.maxlen, self.T = maxlen, T
         self.mode, self.loss_name, self.reduction, self.gamma, self.w = mode, loss, reduction, gamma, w
         self.diagonal, self.padding_rows, self.aggregation = diagonal, padding_rows, aggregation
@@ -237,27 +220,6 @@ class AttRec(nn.Module):
         if self.clip == "after_step":
             for rows in (self.U, self.V, self.X):
                 rows.div_(rows.square().sum(1, keepdim=True).clamp_(min=1).sqrt_())
-
-
-def check_numbers(given: Mapping[str, Any]) -> None:
-    """Raise InputError for a keyword outside its range."""
-    for name in ("d", "maxlen", "T"):
-        require_whole(name, given[name], 1)
-    if given["time_signal"] != "none":
-        even = f"d must be even with time_signal={given['time_signal']} (a sine and a cosine each)"
-        require(given["d"] % 2 == 0, even, given["d"])
-    require_number("w", given["w"], "lie in [0, 1]", lambda w: 0 <= w <= 1)
-    require_number("dropout", given["dropout"], "lie in [0, 1)", lambda share: 0 <= share < 1)
-    require_number("init_std", given["init_std"], "be above 0", lambda std: std > 0)
-    require_bool("share_projection", given["share_projection"])
-    for name in ("l2_tables", "l2_projection"):
-        require_number(name, given[name], "be at least 0", lambda weight: weight >= 0)
-    for name in ("gamma", "projection_bound"):
-        if given[name] is not None:
-            require_number(name, given[name], "be at least 0 or null", lambda value: value >= 0)
-    if (given["loss"] == "hinge") != (given["gamma"] is not None):
-        rule = "gamma is the hinge's margin: a number with loss=hinge, null with bpr"
-        raise InputError(f"{rule}, got {given['gamma']!r}")
 
 
 def time_encoding(maxlen: int, d: int, kind: str) -> Tensor:
