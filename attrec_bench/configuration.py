@@ -20,12 +20,12 @@ def conf_folder() -> Path:
     return inside if inside.is_dir() else PACKAGE.parent / "conf"
 
 
-def composed(overrides: list[str]) -> "DictConfig":
-    """Overrides as on the command line -> the configuration, outside a Hydra job."""
+def composed(overrides: list[str], name: str = "config") -> "DictConfig":
+    """Overrides as on the command line -> the configuration in conf/NAME.yaml, outside a Hydra job."""
     from hydra import compose, initialize_config_dir
 
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        return compose("config", overrides)
+        return compose(name, overrides)
 
 
 def model_name(config: "DictConfig", choice: str) -> str:

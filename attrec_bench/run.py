@@ -2,11 +2,13 @@
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import torch
 from omegaconf import DictConfig
 
@@ -44,6 +46,18 @@ def run(config: DictConfig, name: str, command: str) -> tuple[Record, bool]:
         model, record = trained(planned, command)
         store.save(root, record, lambda folder: save_weights(model, folder / WEIGHTS), force=config.force)
         return record, False
+
+
+def validated(config: DictConfig, name: str, watch: Callable[[dict[str, float]], None]) -> float:
+    """Train one configuration and return the best value of ``train.monitor`` on validation. No test event is in reach.
+
+    ``watch`` is called with each epoch's row of the history and may raise to stop. Errors are those of ``run``.
+    """
+    planned = plan(config, name)
+    split = replace(planned.split, test=planned.split.test.take(np.arange(0)))
+    blind = replace(planned, split=split, interactions=split.known)
+    _, progress = learnt(blind, split, validate=True, watch=watch)
+    return progress.best_value
 
 
 def trained(planned: Plan, command: str) -> tuple[Scorer, Record]:

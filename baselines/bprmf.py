@@ -55,11 +55,10 @@ class BPRMF(nn.Module):
         N = batch.negatives.shape[1]
         items = torch.cat([batch.targets, batch.negatives], 1)
         scores = pair_scores(self.query(batch.users, batch.windows), self.candidates(), items)
-        user, item = self.users.square().sum(1), self.items.square().sum(1)
-        touched = N * (self.reg_user * user[batch.users].sum() + self.reg_positive * item[batch.targets].sum())
-        touched = touched + self.reg_negative * item[batch.negatives].sum()
-        if self.reg_bias:
-            touched = touched + self.reg_bias * self.bias.square()[items].sum()
+        touched = N * self.reg_user * norms(self.users, batch.users)
+        touched = touched + N * self.reg_positive * norms(self.items, batch.targets)
+        touched = touched + self.reg_negative * norms(self.items, batch.negatives)
+        touched = touched + self.reg_bias * norms(self.bias, items)
         return bpr(scores[:, :1], scores[:, 1:]).sum() + touched / 2
 
     def query(self, users: Tensor, windows: Tensor) -> Tensor:
@@ -74,3 +73,10 @@ class BPRMF(nn.Module):
     def score(self, users: Tensor, windows: Tensor) -> Tensor:
         """Users [B], windows [B, 0] -> [B, I+1]."""
         return self.query(users, windows) @ self.candidates().T
+
+
+def norms(table: Tensor, rows: Tensor) -> Tensor:
+    """Table [n, d], rows of any shape -> the sum of the rows' squared norms, a row as often as it is named."""
+    # Each row's norm times how often it is named: a gradient without a scatter.
+    named = table.new_zeros(len(table)).index_add_(0, rows.flatten(), table.new_ones(rows.numel()))
+    return table.square().sum(1) @ named

@@ -4,12 +4,16 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from attrec_bench.data.interactions import PAD
 from attrec_bench.kernels.dropout import dropout
+from attrec_bench.kernels.gathering import plain_seen_before, plain_slices, seen_before, slices
 from attrec_bench.kernels.pairs import pair_scores, plain_pair_scores
-from attrec_bench.training.batches import generator
+from attrec_bench.training.batches import Unseen, generator
+from tests.small import random_histories
 from tests.test_attrec import model
 
 
@@ -126,3 +130,31 @@ def test_dropout_of_values_drops_its_share_and_the_gradient_follows() -> None:
     assert abs(float(neighbours) - (0.75**2 + 0.25**2)) < 5 * (0.625 * 0.375 / 199_600) ** 0.5
     assert not torch.equal(dropout(values, 0.25, True) != 0, mask)
     assert dropout(values, 0.25, False) is values
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 4))
+def test_slices(seed: int, width: int) -> None:
+    data = random_histories(6, 9, seed, longest=6)
+    items = torch.from_numpy(data.items.copy())
+    at = torch.randint(0, len(items), (7,), generator=generator(seed, "at"))
+    users = torch.from_numpy(data.users.astype("int64"))[at]
+    offsets = torch.from_numpy(data.offsets.copy())
+    for around in (range(-width, 0), range(width)):
+        given_to = (items, at, around, offsets[users], offsets[users + 1])
+        assert torch.equal(slices(*given_to), plain_slices(*given_to))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000))
+def test_seen_before(seed: int) -> None:
+    unseen = Unseen.of(random_histories(6, 9, seed, longest=7), torch.device("cpu"))
+    users = torch.arange(6)
+    keys = torch.arange(9).expand(6, -1) + users[:, None] * 10
+    given_to = (
+        unseen.gaps,
+        unseen.starts,
+        torch.minimum(keys, unseen.counts[:, None] - 1 + users[:, None] * 10),
+        users,
+    )
+    assert torch.equal(seen_before(*given_to), plain_seen_before(*given_to))

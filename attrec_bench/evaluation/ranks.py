@@ -15,7 +15,7 @@ from attrec_bench.contract import Factored, Scorer
 from attrec_bench.data.interactions import PAD, Interactions
 from attrec_bench.evaluation.metrics import Ranks
 from attrec_bench.kernels.counting import expected_ranks
-from attrec_bench.training.batches import slices
+from attrec_bench.kernels.gathering import slices
 
 CACHE = 1 << 19
 """Scores kept at once, so that counting finds them in the cache: 2 MiB of float32."""
@@ -50,7 +50,7 @@ def queries(history: Interactions, targets: Interactions, *, maxlen: int, device
     users, wanted = targets.users.astype(np.int64), targets.items.astype(np.int64)
     rows, seen = seen_items(history, users, wanted)
     ends = torch.from_numpy(history.offsets[users + 1])
-    items = torch.from_numpy(np.append(history.items, PAD).astype(np.int64))
+    items = torch.from_numpy(np.append(history.items, np.int32(PAD)))
     windows = slices(items, ends, range(-maxlen, 0), torch.from_numpy(history.offsets[users]), ends)
     return Queries(
         users=torch.from_numpy(users).to(device),

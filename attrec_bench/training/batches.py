@@ -15,6 +15,7 @@ from torch import Tensor
 from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD, Interactions
 from attrec_bench.errors import InputError, require_bool, require_choice, require_whole
+from attrec_bench.kernels.gathering import seen_before, slices
 
 WINDOWS = ("full", "padded")
 NEGATIVES = ("unseen", "all_but_targets", "all")
@@ -42,14 +43,17 @@ def positions(train: Interactions, *, maxlen: int, T: int, windows: str) -> np.n
     A model that reads no window (L = 0) has every event as a target.
     """
     require_choice("train.windows", windows, WINDOWS)
-    starts, ends = train.offsets[:-1], train.offsets[1:]
-    index = np.arange(len(train), dtype=np.int64)
-    first = starts[train.users] + (maxlen > 0)
-    last = ends[train.users] - 1
+    starts, lengths = train.offsets[:-1], np.diff(train.offsets)
+    begin = np.full(len(lengths), int(maxlen > 0))
+    stop = lengths.copy()
     if windows == "full" and maxlen > 0:
-        last = np.maximum(ends[train.users] - T, first)
-        first = np.maximum(first, np.minimum(starts[train.users] + maxlen, last))
-    return index[(index >= first) & (index <= last)]
+        stop = np.maximum(lengths - T, begin) + 1
+        begin = np.maximum(begin, np.minimum(maxlen, stop - 1))
+    counts = np.maximum(np.minimum(stop, lengths) - begin, 0)
+    # The n-th window of a user starts at ``begin`` plus n: one running number less what stood before the user.
+    before = np.cumsum(counts) - counts
+    found: np.ndarray = np.arange(counts.sum()) + np.repeat(starts + begin - before, counts)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +68,7 @@ class Unseen:
     gaps: Tensor
     """[S] int64, ascending: user * (I+1) + unseen items before the seen item."""
     starts: Tensor
-    """[U] int64: where each user's seen items start in ``gaps``."""
+    """[U+1] int64: where each user's seen items start in ``gaps``."""
     counts: Tensor
     """[U] int64: unseen items of each user."""
     n_items: int
@@ -73,7 +77,8 @@ class Unseen:
     def of(cls, train: Interactions, device: torch.device) -> "Unseen":
         """Build the table from training events; a user who has met every item is an error."""
         width = train.n_items + 1
-        seen = np.unique(train.users.astype(np.int64) * width + train.items)
+        seen = np.sort(train.users.astype(np.int64) * width + train.items)
+        seen = seen[np.append(True, seen[1:] != seen[:-1])]  # each pair once
         users = seen // width
         starts = np.searchsorted(users, np.arange(train.n_users + 1))
         counts = train.n_items - np.diff(starts)
@@ -82,14 +87,14 @@ class Unseen:
             raise InputError(f"user {who} has met all {train.n_items} items: no unseen negative can be drawn")
         before = seen % width - 1 - (np.arange(len(seen)) - starts[users])
         gaps = torch.from_numpy(users * width + before).to(device)
-        return cls(gaps, torch.from_numpy(starts[:-1]).to(device), torch.from_numpy(counts).to(device), train.n_items)
+        return cls(gaps, torch.from_numpy(starts).to(device), torch.from_numpy(counts).to(device), train.n_items)
 
     def draw(self, users: Tensor, n: int, random: torch.Generator) -> Tensor:
         """Users [B] -> items [B, n]."""
         uniform = torch.rand(len(users), n, dtype=torch.float64, device=users.device, generator=random)
-        k = (uniform * self.counts[users, None]).long()
-        seen_before = torch.searchsorted(self.gaps, k + users[:, None] * (self.n_items + 1), right=True)
-        return k.add_(seen_before).sub_(self.starts[users, None]).add_(1)
+        k = (uniform * self.counts.index_select(0, users)[:, None]).long()
+        keys = k + users[:, None] * (self.n_items + 1)
+        return k.add_(seen_before(self.gaps, self.starts, keys, users)).add_(1)
 
 
 def all_but_targets(targets: Tensor, n: int, n_items: int, random: torch.Generator) -> Tensor:
@@ -111,9 +116,9 @@ class Batches:
     """The training events of a split on their device, cut into batches anew in every epoch."""
 
     items: Tensor
-    """[E] int64, grouped by user, in the order of time."""
+    """[E] int32, grouped by user, in the order of time."""
     users: Tensor
-    """[E] int64."""
+    """[E] int32."""
     offsets: Tensor
     """[U+1] int64."""
     firsts: Tensor
@@ -138,15 +143,17 @@ class Batches:
         device = self.items.device
         order = generator(self.seed, "order", number, device)
         random = generator(self.seed, "negatives", number, device)
-        shuffled = self.firsts[torch.randperm(len(self.firsts), generator=order, device=device)]
+        shuffled = self.firsts.index_select(0, torch.randperm(len(self.firsts), generator=order, device=device))
         for b in range(len(self)):
             yield self.gather(shuffled[b * self.batch_size : (b + 1) * self.batch_size], random)
 
     def gather(self, firsts: Tensor, random: torch.Generator) -> Batch:
         """First targets [B] -> Batch."""
-        users = self.users[firsts]
-        targets = slices(self.items, firsts, range(self.T), self.offsets[users], self.offsets[users + 1])
-        windows = slices(self.items, firsts, range(-self.maxlen, 0), self.offsets[users], self.offsets[users + 1])
+        # index_select: twice as fast as indexing with brackets
+        users = self.users.index_select(0, firsts).long()
+        starts, ends = self.offsets.index_select(0, users), self.offsets.index_select(0, users + 1)
+        targets = slices(self.items, firsts, range(self.T), starts, ends)
+        windows = slices(self.items, firsts, range(-self.maxlen, 0), starts, ends)
         return Batch(users, windows, targets, self.draw(users, targets, random))
 
     def draw(self, users: Tensor, targets: Tensor, random: torch.Generator) -> Tensor:
@@ -159,16 +166,6 @@ class Batches:
         if self.negatives_from == "all_but_targets":
             return all_but_targets(targets, n, self.n_items, random)
         return torch.randint(1, self.n_items + 1, (len(users), n), device=users.device, generator=random)
-
-
-def slices(items: Tensor, at: Tensor, around: range, starts: Tensor, ends: Tensor) -> Tensor:
-    """Items [E] around the indices ``at`` [B] -> [B, len(around)]; PAD outside the user's own events.
-
-    E.g. a user with the items 7 8 9 at indices 4 5 6, at = 5: around -2..-1 -> [PAD, 7], around 0..1 -> [8, 9].
-    """
-    index = at[:, None] + torch.arange(around.start, around.stop, device=items.device)
-    inside = (index >= starts[:, None]) & (index < ends[:, None])
-    return items[index.clamp_(0, len(items) - 1)].masked_fill_(~inside, PAD)
 
 
 def batches(
@@ -193,8 +190,8 @@ def batches(
     if not len(firsts):
         raise InputError(f"no user has the {1 + (maxlen > 0)} training events that one window needs")
     return Batches(
-        items=torch.from_numpy(train.items.astype(np.int64)).to(device),
-        users=torch.from_numpy(train.users.astype(np.int64)).to(device),
+        items=torch.from_numpy(train.items.copy()).to(device),
+        users=torch.from_numpy(train.users.copy()).to(device),
         offsets=torch.from_numpy(train.offsets.copy()).to(device),
         firsts=torch.from_numpy(firsts).to(device),
         unseen=Unseen.of(train, device) if negatives and negatives_from == "unseen" else None,
