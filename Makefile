@@ -3,6 +3,9 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 RUNS := runs/demo
 
+# Compiled once and kept: a process that compiles torch anew needs eight more seconds to start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-all lint clean
 
 .venv/ready: pyproject.toml constraints.txt
@@ -17,10 +20,10 @@ demo: .venv/ready
 	$(BIN)/attrec-bench table dataset=planted runs=$(RUNS)
 
 test: .venv/ready lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m 'not slow'
 
 test-all: .venv/ready lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: .venv/ready
 	$(BIN)/ruff format --check --quiet .

@@ -77,6 +77,8 @@ class BPRMF(nn.Module):
 
 def norms(table: Tensor, rows: Tensor) -> Tensor:
     """Table [n, d], rows of any shape -> the sum of the rows' squared norms, a row as often as it is named."""
-    # Each row's norm times how often it is named: a gradient without a scatter.
+    if rows.numel() < len(table):
+        return F.embedding(rows, table).square().sum()
+    # Each row's norm times how often it is named: cheaper than a gather and a scatter once most rows are named.
     named = table.new_zeros(len(table)).index_add_(0, rows.flatten(), table.new_ones(rows.numel()))
     return table.square().sum(1) @ named

@@ -32,13 +32,17 @@ def make_record(
     protocol: dict[str, Any] | None = None,
     train: dict[str, Any] | None = TRAIN,
     data: dict[str, Any] | None = None,
-    code: str = "c0de",
+    dataset: dict[str, Any] | None = None,
+    code: str = "c0dec0de" + "feedfeed",
     **fields: Any,
 ) -> Record:
-    """A record whose identity fits; ``keywords`` are the model's, ``protocol`` changes PROTOCOL, ``data`` DATA."""
+    """A record whose identity fits; ``keywords`` are the model's, ``protocol`` changes PROTOCOL, ``data`` DATA.
+
+    ``dataset`` are the data set's own settings.
+    """
     facts = {**DATA, **(data or {})}
     config = {
-        "dataset": {"name": facts["name"]},
+        "dataset": {"name": facts["name"], **(dataset or {})},
         "protocol": {**PROTOCOL, **(protocol or {})},
         "model": {"_target_": f"baselines.{model}", **(keywords or {})},
         "train": train,
@@ -104,4 +108,5 @@ def start(code: str, *arguments: object) -> subprocess.Popen[bytes]:
 
 
 def names(root: Path) -> list[str]:
-    return sorted(path.name for path in root.iterdir())
+    """What lies in a folder, less the locks that every save leaves."""
+    return sorted(path.name for path in root.iterdir() if path.name != ".locks")

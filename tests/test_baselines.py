@@ -9,7 +9,7 @@ import torch
 from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD
 from attrec_bench.training.batches import generator
-from baselines.bprmf import BPRMF
+from baselines.bprmf import BPRMF, norms
 from baselines.caser import Caser
 from baselines.random import Random
 
@@ -28,6 +28,13 @@ def test_bprmf_loss_of_a_worked_case() -> None:
     # Two comparisons, each touching the user (5), the target (5) and its negative (1 each); biases once an item.
     touched = 0.5 * (2 * (0.1 * 5 + 0.2 * 5) + 0.3 * (1 + 1) + 0.4 * (1 + 0.25 + 0))
     assert model.loss(batch).item() == pytest.approx(comparisons + touched, rel=1e-6)
+
+
+def test_norms_count_a_row_as_often_as_it_is_named_in_both_forms() -> None:
+    table = torch.tensor([[1.0, 2.0], [3.0, 0.0], [0.0, 1.0], [5.0, 5.0]])
+    few, many = torch.tensor([[1], [1]]), torch.tensor([[1, 1], [0, 2]])
+    assert norms(table, few).item() == 9 + 9
+    assert norms(table, many).item() == 9 + 9 + 5 + 1
 
 
 def test_bprmf_gradient_is_the_step_of_learnbpr() -> None:

@@ -80,9 +80,16 @@ def test_latex_escapes_each_special_character_once() -> None:
     assert f"{expected} & 0.6667" in made
 
 
+def test_no_caption_breaks_its_paragraph() -> None:
+    made = render([one([make_record(data={"name": "my\n\ndata"})])], "latex")
+    assert r"\caption{my  data (943" in made
+    assert "\n\n" not in made
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_latex_compiles(tmp_path: Path) -> None:
-    made = render([one([*house(), make_record(NASTY)])], "latex")
+    house_and_more = [*house(), make_record(NASTY), make_record("caser", code="older", created="2020")]
+    made = render([one(house_and_more), one(house(data={"name": f"my\n\n{NASTY}"}))], "latex")
     document = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{made}\end{{document}}"
     (tmp_path / "table.tex").write_text(document)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
@@ -122,6 +129,29 @@ def test_all_formats_show_the_same_numbers() -> None:
         if value
     ]
     assert sorted(rounded) == numbers
+
+
+@pytest.mark.parametrize("format", ["terminal", "markdown", "latex", "csv"])
+def test_every_format_shows_mean_deviation_and_number_of_seeds(format: str) -> None:
+    records = [make_record(seed=seed, ranks=ranks) for seed, ranks in ((0, [1, 100]), (1, [1, 30]), (2, [1, 2]))]
+    records.append(make_record("popularity", None, ranks=[3, 40], train=None))
+    made = render(tables(records), format)
+    # by hand, HR@10: 1/2, 1/2, 1; HR@50: 1/2, 1, 1; NDCG@10: 1/2, 1/2, (1 + 1/log2(3)) / 2; MRR: .505, .51667, .75
+    expected = {
+        "attrec": [("0.6667", "0.2887"), ("0.8333", "0.2887"), ("0.6052", "0.1821"), ("0.5906", "0.1382")],
+        "popularity": [("0.5000", ""), ("1.0000", ""), ("0.2500", ""), ("0.1792", "")],
+    }
+    for (label, cells), n in zip(expected.items(), ("3", "1"), strict=True):
+        if format == "csv":
+            lines = [line for line in csv.DictReader(io.StringIO(made)) if line["row"] == label]
+            assert [line["metric"] for line in lines] == ["HR@10", "HR@50", "NDCG@10", "MRR"]
+            shown = [tuple(value and f"{float(value):.4f}" for value in (x["mean"], x["sd"])) for x in lines]
+            assert {line["n"] for line in lines} == {n}
+        else:
+            (line,) = [each for each in made.splitlines() if re.match(rf"(\| )?{label} ", each)]
+            shown = re.findall(r"(\d\.\d{4})(?:(?: ± |\\,\$\\pm\$\\,)(\d\.\d{4}))?", line)
+            assert line.rstrip(" |\\").endswith(f" {n}")
+        assert shown == cells
 
 
 def test_an_unknown_format_is_the_users_mistake() -> None:

@@ -178,10 +178,34 @@ def test_hardware_and_memory() -> None:
     before = machine.peak_memory_mib()
     block = np.ones(40 * 2**17)  # 40 MiB
     assert found["memory_mib"] > machine.peak_memory_mib() >= before > 10
-    # the peak is of all time, so it holds the block and this moment's whole memory
+    # the peak holds the block and this moment's whole memory
     pages = int(Path("/proc/self/statm").read_text().split()[1]) if Path("/proc/self/statm").exists() else 0
     assert machine.peak_memory_mib() >= 0.98 * pages * os.sysconf("SC_PAGE_SIZE") / 2**20
     assert block.nbytes == 40 * 2**20
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux forgets a peak")
+def test_each_run_of_a_process_has_its_own_peak() -> None:
+    machine.reset_peak_memory()
+    before = machine.peak_memory_mib()
+    block = np.ones(200 * 2**17)  # 200 MiB
+    high = machine.peak_memory_mib()
+    assert high - before > 0.9 * block.nbytes / 2**20
+    del block
+    assert machine.peak_memory_mib() >= 0.99 * high  # still the peak, though the memory is free again
+    machine.reset_peak_memory()
+    assert machine.peak_memory_mib() < high - 150
+
+
+def test_without_proc_the_peak_is_that_of_all_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(path: Path, *_: object, **__: object) -> str:
+        raise FileNotFoundError(path)
+
+    block = np.ones(100 * 2**17)
+    monkeypatch.setattr(Path, "read_text", gone)
+    monkeypatch.setattr(Path, "write_text", gone)
+    machine.reset_peak_memory()
+    assert block.nbytes / 2**20 < machine.peak_memory_mib() < machine.hardware()["memory_mib"]
 
 
 def test_importing_records_and_tables_is_cheap() -> None:

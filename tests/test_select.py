@@ -25,6 +25,8 @@ RECORDS = [
         ({"model.heights": "[1, 2]"}, 4),
         ({"protocol.refit": "false"}, 7),
         ({"train": "null"}, 1),
+        ({"protocol": "leave_one_out"}, 7),
+        ({"protocol": "leave_one_out", "tie_order": "item"}, 1),
         ({"seed": "null"}, 1),
         ({"monitor": "MRR"}, 6),
     ],
@@ -40,7 +42,12 @@ def test_selected_records_are_those_asked_for_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("filters", "said"),
     [
-        ({"modle": "attrec"}, r"a filter must be one of .*, got 'modle' \(did you mean 'model'\?\)"),
+        (
+            {"modle": "attrec"},
+            "a filter must be a key of the records such as dataset, model, protocol, seed, .*, "
+            r"got 'modle' \(did you mean 'model'\?\)",
+        ),
+        ({"protocol": "ratio"}, "no record has protocol=ratio; there is leave_one_out"),
         (
             {"model": "atrec"},
             r"no record has model=atrec; there is attrec, bprmf, popularity \(did you mean 'attrec'\?\)",
@@ -59,6 +66,24 @@ def test_a_filter_that_fits_nothing_says_what_there_is(filters: dict[str, str], 
     with pytest.raises(InputError, match=said) as raised:
         select(RECORDS, filters)
     assert "\n" not in str(raised.value)
+
+
+def test_an_unknown_key_offers_a_dozen_at_most_and_those_that_tell_records_apart() -> None:
+    with pytest.raises(InputError) as raised:
+        select(RECORDS, {"colour": "red"})
+    offered = str(raised.value).partition("such as ")[2].partition(", got")[0].split(", ")
+    # the heads, then what has several values among these records
+    assert offered == ["dataset", "model", "protocol", "seed", "tie_order", "w"]
+    many = [make_record(keywords={f"k{index}": value for index in range(100)}) for value in (0, 1)]
+    with pytest.raises(InputError) as raised:
+        select(many, {"colour": "red"})
+    assert str(raised.value).count(", ") == 12  # twelve keys, and what was given
+
+
+def test_a_section_without_a_name_offers_its_keys() -> None:
+    for records in ([make_record()], RECORDS):  # also beside records without that section
+        with pytest.raises(InputError, match=r"such as train\.batch_size, train\.lr, train\.monitor, got 'train'$"):
+            select(records, {"train": "default"})
 
 
 def test_no_records_at_all_is_said() -> None:

@@ -106,6 +106,17 @@ def test_titles_lie_next_to_the_data(tmp_path: Path, name: str, content: bytes) 
     assert titles.tolist() == ["", "Été (1995)", "B"]
 
 
+@pytest.mark.parametrize(("name", "separator"), [("u.item", "|"), ("movies.dat", "::")])
+def test_a_line_of_titles_ends_where_a_line_ends_and_nowhere_else(tmp_path: Path, name: str, separator: str) -> None:
+    path = write(tmp_path, "u.data", UDATA)
+    rows = [("9", "Wait\x85 for \x1c it \x0b\x0cÉ"), ("10", "B")]
+    for ending, coding in (("\n", "iso-8859-1"), ("\r\n", "iso-8859-1"), ("\n", "utf-8")):
+        write(tmp_path, name, "".join(separator.join(row) + ending for row in rows).encode(coding))
+        titles = sources.udata(path, titles=name, min_rating=None).titles
+        assert titles is not None
+        assert titles.tolist() == ["", rows[0][1], "B"]
+
+
 HEADER = "user_id,item_id,rating,timestamp\n"
 
 
@@ -153,7 +164,7 @@ def test_not_utf8(tmp_path: Path) -> None:
         read_csv(write(tmp_path, "y.csv", b"us\xe9r,item\n1,2\n"))
 
 
-@pytest.mark.parametrize("content", ["", " \n\n", b"\xef\xbb\xbf", gzip.compress(b"")])
+@pytest.mark.parametrize("content", ["", " \n\n", b"\xef\xbb\xbf", gzip.compress(b"", mtime=0)])
 def test_empty_files(tmp_path: Path, content: str | bytes) -> None:
     path = write(tmp_path, "x", content)
     with pytest.raises(InputError, match="is empty"):

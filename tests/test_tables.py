@@ -101,13 +101,39 @@ def test_what_cannot_be_compared_shares_no_table(other: dict[str, Any]) -> None:
 
 def test_of_two_code_versions_the_last_used_counts_and_the_note_says_so() -> None:
     old = [make_record(seed=seed, ranks=[100], created="2026-01-01T00:00:00+00:00") for seed in (0, 1, 2)]
-    new = make_record(seed=0, ranks=[1], code="new", created="2026-01-02T00:00:00+00:00")
+    new = make_record(seed=0, ranks=[1], code="c0dec0de" + "beefbeef", created="2026-01-02T00:00:00+00:00")
     table = one([*old, new])
     assert row(table, "attrec").cells[0] == Cell(1, None, 1)
     assert row(table, "attrec").records == (new,)
-    assert table.notes == ("attrec: 3 records of older code left out",)
+    said = "Left out, made by another version of the code than the newest record: 3 records of attrec"
+    assert table.notes == (said,)
     for format in ("terminal", "markdown", "latex"):
-        assert "3 records of older code" in render([table], format)
+        assert " ".join(said.split()) in " ".join(render([table], format).split())
+
+
+def test_a_table_is_the_work_of_one_program() -> None:
+    days = [f"2026-01-0{day}T00:00:00+00:00" for day in range(1, 6)]
+    code = "0ddba115" + "aaaaaaaa"
+    records = [
+        make_record("bprmf", created=days[0]),  # what every run goes through was another
+        make_record("bprmf", 1, created=days[0]),
+        make_record("popularity", None, train=None, created=days[1]),
+        make_record("caser", created=days[2], code="0ddba115" + "cccccccc"),  # its own file was, of the same class
+        make_record("caser", created=days[3], keywords={"L": 9}, code="0ddba115" + "dddddddd"),
+        make_record("attrec", created=days[4], code=code),
+        make_record("attrec", created=days[0], keywords={"w": 0.1}, code=code),  # older, but the same program
+    ]
+    table = one(records)
+    assert {each.label for each in table.rows} == {"caser", "attrec", "attrec (w=0.1)"}
+    assert {record.code[:8] for each in table.rows for record in each.records} == {"0ddba115"}
+    assert row(table, "caser").records == (records[4],)
+    assert table.notes == (
+        "Left out, made by another version of the code than the newest record: "
+        "2 records of bprmf, 1 record of popularity, 1 record of caser",
+    )
+    # each table for itself: where nothing newer stands beside them, the old ones count
+    apart = [make_record("bprmf", protocol={"tie_order": "item"}), *records]
+    assert sorted(len(made.rows) for made in tables(apart)) == [1, 3]
 
 
 def test_one_seed_counts_once_though_the_data_have_two_names() -> None:
@@ -157,11 +183,30 @@ def test_the_caption_says_what_the_numbers_are() -> None:
     assert "over seeds 0-4" in one([make_record(seed=seed) for seed in range(5)]).caption
 
 
+def test_tables_of_one_name_are_told_apart_in_words() -> None:
+    planted = [
+        make_record(
+            data={"name": "planted", "sha256": sha * 64},
+            dataset={"long_term": long_term, "lags": [0.5, 0.5], "seed": 3, **more},
+        )
+        for sha, long_term, more in (("1", 0.0, {}), ("2", 0.5, {}), ("3", 0.5, {"zipf": 1.5}))
+    ]
+    other = make_record(dataset={"min_rating": None, "long_term": 7})
+    captions = {made.data["sha256"][0]: made.caption for made in tables([*planted, other], ["MRR"])}
+    assert captions["1"].startswith("planted with long_term=0 (943 users")
+    assert captions["2"].startswith("planted with long_term=0.5 (943 users")
+    assert captions["3"].startswith("planted with long_term=0.5, zipf=1.5 (943 users")
+    assert captions["a"].startswith("ml-100k (943 users")
+    assert one(planted[:1]).caption.startswith("planted (943 users")
+
+
 def test_a_table_needs_records_and_metrics_that_exist() -> None:
     with pytest.raises(InputError, match="at least one record"):
         tables([])
     with pytest.raises(InputError, match="at least one metric"):
         tables(house(), [])
+    with pytest.raises(InputError, match=r"metric must be .*, got ''"):
+        tables(house(), [""])
     with pytest.raises(InputError, match="got 'HR10'"):
         tables(house(), ["HR10"])
     assert row(one([make_record(ranks=[1, 7, 8])], ("HR@7",)), "attrec").cells[0].mean == pytest.approx(2 / 3)

@@ -1,5 +1,6 @@
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,70 @@ def test_what_another_living_process_writes_is_left_alone(tmp_path: Path) -> Non
     assert len(store.read_all(tmp_path)) == 1
     process.kill()
     process.communicate()
+
+
+def aside(root: Path, host: str, pid: int) -> None:
+    """What a process leaves that is killed between the two renames."""
+    folder = store.folder_of(root, make_record().identity)
+    folder.rename(root / f".old-{folder.name}-{host}-{pid}-0123abcd")
+
+
+@pytest.mark.parametrize("host", ["the-container-before", socket.gethostname()])
+def test_what_another_host_set_aside_is_put_back(tmp_path: Path, host: str) -> None:
+    """A restarted container has another name and the same numbers of processes."""
+    record = make_record()
+    store.save(tmp_path, record)
+    for read in (lambda: store.read_all(tmp_path), lambda: [store.find(tmp_path, record.identity)]):
+        aside(tmp_path, host, os.getpid())
+        assert read() == [record]
+        assert names(tmp_path) == [record.identity[:16]]
+    aside(tmp_path, host, os.getpid())
+    with store.lock(tmp_path, record.identity):  # as a run does, before it looks for its record
+        assert store.find(tmp_path, record.identity) == record
+    aside(tmp_path, host, os.getpid())
+    store.save(tmp_path, make_record(epochs=7), force=True)
+    assert [each.epochs for each in store.read_all(tmp_path)] == [7]
+    assert names(tmp_path) == [record.identity[:16]]
+
+
+def test_what_a_living_process_set_aside_is_left_to_it(tmp_path: Path) -> None:
+    record = make_record()
+    store.save(tmp_path, record)
+    code = "held = store.lock(root, make_record().identity); held.__enter__(); print(flush=True); time.sleep(60)"
+    process = start(code, tmp_path)
+    assert process.stdout is not None
+    process.stdout.readline()
+    aside(tmp_path, "node2", 1)
+    assert store.read_all(tmp_path) == []
+    process.kill()
+    process.communicate()
+    assert store.read_all(tmp_path) == [record]
+
+
+def test_what_was_set_aside_never_takes_the_place_of_a_record(tmp_path: Path) -> None:
+    store.save(tmp_path, make_record(epochs=1))
+    aside(tmp_path, "node2", 1)
+    (tmp_path / ".old-mine").mkdir()  # a user's own
+    store.save(tmp_path, make_record(epochs=2), force=True)
+    store.save(tmp_path, make_record(seed=1))
+    aside(tmp_path, "node2", 1)
+    store.save(tmp_path, make_record(seed=2))  # puts back
+    assert {each.epochs for each in store.read_all(tmp_path)} == {1, 2}
+    assert [name for name in names(tmp_path) if name.startswith(".")] == [".old-mine"]
+
+
+def test_a_kill_while_a_mark_is_written_leaves_nothing_for_long(tmp_path: Path) -> None:
+    folder = store.save(tmp_path, make_record())
+    code = (
+        "os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "whole.write_text(root / make_record().identity[:16] / 'mlflow.json', '{}')"
+    )
+    start("\n" + code, tmp_path).communicate()
+    whole.private(folder, "tmp", "mlflow.json").write_text("of a living process")
+    assert [name[:17] for name in names(folder)].count(".tmp-mlflow.json-") == 2
+    store.save(tmp_path, make_record(seed=7))
+    (left,) = [path for path in folder.iterdir() if path.name.startswith(".tmp-")]
+    assert left.read_text() == "of a living process"
 
 
 def test_a_host_with_dashes_in_its_name_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

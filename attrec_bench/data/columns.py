@@ -73,7 +73,9 @@ def _read_fast(data: bytes, layout: Layout) -> Columns | None:
         if b"\t" in data:
             return None
         data, separator = data.replace(separator, b"\t"), b"\t"  # pandas is fast with a single character only
-    if any(mark + b"0" in data for mark in (separator, b"\n", b'"', b" ", b"+", b"-")):
+    zeros = [mark + b"0" for mark in (separator, b"\n", b'"', b" ", b"-")]
+    blanks = [b" " + mark for mark in (separator, b"\n", b"\r", b'"')]
+    if data.startswith(b"0") or any(sign in data for sign in (*zeros, *blanks, b"+")):
         text = str
     table = _table(data, separator.decode(), layout, text)
     if table is not None and text is None and not all(table[k].dtype == np.int64 for k in (layout.user, layout.item)):

@@ -158,7 +158,7 @@ def _titles(path: Path) -> dict[str, str] | None:
     except UnicodeDecodeError:
         text = data.decode("iso-8859-1")  # MovieLens before 2015
     separator = _TITLE_SEPARATORS.get(path.suffix)
-    rows = (
-        list(csv_reader(StringIO(text)))[1:] if separator is None else [x.split(separator) for x in text.splitlines()]
-    )
+    # not splitlines, which also breaks a line at characters that a title may hold, such as \x85 in iso-8859-1
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    rows = list(csv_reader(StringIO(text)))[1:] if separator is None else [line.split(separator) for line in lines]
     return {row[0]: row[1] for row in rows if len(row) > 1}

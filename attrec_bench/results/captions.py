@@ -17,11 +17,14 @@ WORDED = ("name", "tie_order", "tie_seed", "last_tie", "refit")
 """The keys of a protocol that have words of their own; others are shown as key=value."""
 
 
-def caption(records: Sequence[Record]) -> str:
-    """Caption of the table made of these records, which share data and protocol."""
+def caption(records: Sequence[Record], apart: Mapping[str, Any]) -> str:
+    """Caption of the table made of these records, which share data and protocol.
+
+    ``apart`` are the data set's own settings that tell it from others of its name; empty where there are none.
+    """
     first = records[0]
     sentences = [
-        _data(first.data),
+        _data(first.data, apart),
         *_protocol(first.config["protocol"]),
         *_choice(records),
         _seeds(records),
@@ -30,9 +33,10 @@ def caption(records: Sequence[Record]) -> str:
     return " ".join(f"{sentence}." for sentence in sentences if sentence)
 
 
-def _data(data: Mapping[str, Any]) -> str:
+def _data(data: Mapping[str, Any], apart: Mapping[str, Any]) -> str:
+    settings = f" with {', '.join(f'{key}={text(value)}' for key, value in apart.items())}" if apart else ""
     users, items, events = (f"{data[name]:,} {name}" for name in ("users", "items", "interactions"))
-    return f"{data['name']} ({users}, {items}, {events}; sha256 {data['sha256'][:12]})"
+    return f"{data['name']}{settings} ({users}, {items}, {events}; sha256 {data['sha256'][:12]})"
 
 
 def _protocol(protocol: Mapping[str, Any]) -> list[str]:
@@ -86,6 +90,12 @@ def unequal_seeds(by_label: Mapping[str, tuple[int, ...]]) -> list[str]:
     if len(set(seeded.values())) < 2:
         return []
     return ["Seeds differ: " + "; ".join(f"{label} {_listed(numbers)}" for label, numbers in seeded.items())]
+
+
+def other_code(left_out: Mapping[str, int]) -> list[str]:
+    """Return a note on the records, by model, that another program made than the one of the table; none, no note."""
+    counts = ", ".join(f"{count(number, 'record')} of {model}" for model, number in left_out.items())
+    return [f"Left out, made by another version of the code than the newest record: {counts}"] if counts else []
 
 
 def _seeds(records: Sequence[Record]) -> str:

@@ -18,6 +18,7 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
+    "\n": " ",  # a blank line would end a caption's paragraph, which is an error
     **{char: f"\\{char}" for char in "&%$#_{}"},
 }
 _MARKDOWN = {**{char: f"\\{char}" for char in "\\`*_[]|~"}, "<": "&lt;", ">": "&gt;", "\n": " "}

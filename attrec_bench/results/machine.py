@@ -1,12 +1,12 @@
 """Where and with what a run was made: versions, git, hardware, memory, time. Nothing here ever fails a run."""
 
-import contextlib
 import os
 import platform
 import resource
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -86,12 +86,16 @@ def _memory_mib() -> int | None:
 
 def reset_peak_memory() -> None:
     """Let the peak count from now on, so that each run of a multirun has its own; does nothing where Linux is not."""
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak_memory_mib() -> float:
-    """The most memory this process ever held, in MiB (resident set)."""
+    """The most memory this process held since ``reset_peak_memory``, or ever where Linux is not; MiB, resident set."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts KiB, macOS bytes
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

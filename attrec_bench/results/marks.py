@@ -1,12 +1,16 @@
-"""Marks: to which MLflow stores a record has been sent, kept in mlflow.json beside it; and the stores' addresses."""
+"""Marks: to which MLflow stores a record has been sent, kept in mlflow.json beside it; and the stores' addresses.
+
+A mark holds the stamp of the record that was sent: another record in its place counts as not sent.
+"""
 
 import json
 import socket
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from attrec_bench.errors import InputError
-from attrec_bench.results import whole
+from attrec_bench.results import store, whole
 
 DATABASE, MARKER = "mlflow.db", "mlflow.json"
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -47,20 +51,29 @@ def shown(uri: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else uri
 
 
+def stamp(folder: Path) -> int:
+    """When the record in ``folder`` was written, in ns: what tells it from one that replaced it, without reading it."""
+    return (folder / store.RECORD).stat().st_mtime_ns
+
+
 def sent_as(folder: Path, address: str, experiment: str) -> str | None:
-    """MLflow's run id for the record in ``folder``, or None where this store has not got it."""
-    return _marks(folder).get(shown(address), {}).get(experiment)
+    """MLflow's run id for the record that lies in ``folder`` now, or None where this store has not got it."""
+    try:
+        sent = _marks(folder)[shown(address)][experiment]
+        return str(sent["run"]) if sent["stamp"] == stamp(folder) else None
+    except (OSError, LookupError, TypeError):
+        return None  # no mark, one of an older format, or no record
 
 
-def mark(folder: Path, address: str, experiment: str, run_id: str) -> None:
-    """Note that this store has got the record."""
+def mark(folder: Path, address: str, experiment: str, run_id: str, stamp: int) -> None:
+    """Note that this store has got the record with this stamp."""
     marks = _marks(folder)
-    marks.setdefault(shown(address), {})[experiment] = run_id
+    marks.setdefault(shown(address), {})[experiment] = {"run": run_id, "stamp": stamp}
     whole.write_text(folder / MARKER, json.dumps(marks, indent=1))
 
 
-def _marks(folder: Path) -> dict[str, dict[str, str]]:
-    """Read {address: {experiment: run id}}."""
+def _marks(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read {address: {experiment: {run: id, stamp: ns}}}."""
     try:
         marks = json.loads((folder / MARKER).read_text())
         return {address: dict(runs) for address, runs in marks.items()}

@@ -4,24 +4,30 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from attrec_bench.errors import InputError, require_choice
+from attrec_bench.errors import InputError
 from attrec_bench.results.record import Record, flatten, text
+
+HEADS, MOST = ("dataset", "model", "protocol", "seed"), 12
+"""What one filters by first, and how many keys a message lists at most."""
 
 
 def select(records: Sequence[Record], filters: Mapping[str, str]) -> list[Record]:
     """Records that fit every filter, e.g. {"dataset": "ml-100k", "model": "attrec,bprmf", "model.w": "0.2"}.
 
-    A key is "dataset" (its name), "model" (its choice), "seed", a config key with dots, or the last part of one where
-    that is not ambiguous ("w"). A value is one or several, separated by commas; numbers compare as numbers. A record
-    without the key does not fit. Raises InputError for an unknown key and for a value that fits no record.
+    A key is "dataset" or "protocol" (its name), "model" (its choice), "seed", a config key with dots, or the last part
+    of one where that is not ambiguous ("w"). A value is one or several, separated by commas; numbers compare as
+    numbers. A record without the key does not fit. Raises InputError for an unknown key and for a value that fits no
+    record.
     """
     keys = [_keys(record) for record in records]
-    known = sorted(set().union(*keys))
     kept = list(range(len(records)))
     if not kept:
         raise InputError("there is no record yet; attrec-bench run makes one")
     for key, wanted in filters.items():
-        require_choice("a filter", key, known)
+        held = [each[key] for each in keys if key in each]
+        # a section that some models lack, as train, can be asked for as null and for nothing else
+        if not held or (_inside(key, keys) and wanted != "null" and all(value is None for value in held)):
+            raise InputError(_unknown(key, keys))
         present = [(index, keys[index][key]) for index in kept if key in keys[index]]
         values = _alternatives(wanted, [value for _, value in present])
         for value in values:
@@ -38,7 +44,9 @@ def _keys(record: Record) -> dict[str, Any]:
     for key in dotted:
         short.setdefault(key.rpartition(".")[2], []).append(key)
     unambiguous = {name: dotted[keys[0]] for name, keys in short.items() if len(keys) == 1}
-    return unambiguous | dotted | {"dataset": record.data["name"], "model": record.model}
+    sections = {key: inner for key, inner in record.config.items() if isinstance(inner, Mapping)}
+    named = {section: inner["name"] for section, inner in sections.items() if "name" in inner}
+    return unambiguous | dotted | named | {"dataset": record.data["name"], "model": record.model}
 
 
 def _alternatives(wanted: str, present: Sequence[Any]) -> list[str]:
@@ -56,6 +64,23 @@ def _fits(wanted: str, value: Any) -> bool:
             return False
     shown = text(value)
     return wanted.replace(" ", "") == shown if isinstance(value, list) else wanted == shown
+
+
+def _unknown(key: str, keys: Sequence[Mapping[str, Any]]) -> str:
+    """Offer the keys of the section that was named, or else the heads and those that have several values."""
+    known = sorted(set().union(*keys))
+    values = {name: {text(each[name]) for each in keys if name in each} for name in known if "." not in name}
+    telling = [name for name, several in values.items() if len(several) > 1 and not name.startswith("_")]
+    inside = _inside(key, keys)
+    offered = inside or list(dict.fromkeys([*HEADS, *telling]))
+    near = get_close_matches(key, known, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near and not inside else ""
+    return f"a filter must be a key of the records such as {', '.join(offered[:MOST])}, got {key!r}{hint}"
+
+
+def _inside(key: str, keys: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the dotted keys of the section ``key``."""
+    return sorted({name for each in keys for name in each if name.startswith(f"{key}.")})
 
 
 def _nothing(key: str, value: str, present: Sequence[Any], filters: Mapping[str, str]) -> str:

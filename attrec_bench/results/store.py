@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from attrec_bench.errors import InputError
 from attrec_bench.results import whole
@@ -41,23 +41,23 @@ def folder_of(root: Path, identity: str) -> Path:
 
 
 def save(root: Path, record: Record, write_files: Callable[[Path], object] | None = None, force: bool = False) -> Path:
-    """Write the record whole and return its folder. ``write_files(folder)`` adds files of the run's own.
+    """Write the record whole, under its lock, and return its folder. ``write_files(folder)`` adds the run's own files.
 
     Raises InputError where the run is recorded already and ``force`` is off; a broken folder is replaced.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    whole.tidy(root)
     folder = folder_of(root, record.identity)
-    if not force and find(root, record.identity) is not None:
-        raise InputError(f"run {folder.name} is recorded already in {folder}; force=true replaces it")
-    temporary = whole.private(root, "tmp", folder.name)
-    temporary.mkdir()
-    try:
-        _write(temporary, record, write_files)
-        whole.replace(folder, temporary)
-    except BaseException:  # Ctrl-C too must leave nothing
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    with lock(root, record.identity):
+        whole.tidy(root)
+        if not force and find(root, record.identity) is not None:
+            raise InputError(f"run {folder.name} is recorded already in {folder}; force=true replaces it")
+        temporary = whole.private(root, "tmp", folder.name)
+        temporary.mkdir()
+        try:
+            _write(temporary, record, write_files)
+            whole.replace(folder, temporary)
+        except BaseException:  # Ctrl-C too must leave nothing
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
     return folder
 
 
@@ -90,11 +90,18 @@ def read(folder: Path) -> Record:
     return record
 
 
+def folders(root: Path) -> list[Path]:
+    """Folders under ``root`` that should hold a run, in the order of their names; hidden ones are the store's own."""
+    if not root.is_dir():
+        return []
+    whole.restore(root)
+    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
 def read_all(root: Path) -> list[Record]:
     """Every run under ``root``, ordered by folder. A broken or foreign folder gives a warning line and is left out."""
-    whole.restore(root)
     records = []
-    for folder in _folders(root):
+    for folder in folders(root):
         try:
             records.append(read(folder))
         except InputError as error:
@@ -104,8 +111,7 @@ def read_all(root: Path) -> list[Record]:
 
 def resolve(root: Path, id_prefix: str) -> Path:
     """Return the folder of the one run whose identity starts with ``id_prefix``. InputError for none or several."""
-    whole.restore(root)
-    names = [folder.name for folder in _folders(root)]
+    names = [folder.name for folder in folders(root)]
     found = [name for name in names if id_prefix and name.startswith(id_prefix[:SHORT])]
     if len(id_prefix) > SHORT:
         found = [name for name in found if read(root / name).identity.startswith(id_prefix)]
@@ -135,10 +141,11 @@ def checked_file(folder: Path, name: str, sums: dict[str, str] | None = None) ->
 
 @contextmanager
 def lock(root: Path, identity: str) -> Iterator[None]:
-    """Hold the run with this identity: a second process that wants it waits here, and then finds the record."""
-    folder = root / ".locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    held = FileLock(folder / f"{identity[:SHORT]}.lock")
+    """Hold the run with this identity: a second process that wants it waits here, and then finds the record.
+
+    Who holds it may take it again.
+    """
+    held = whole.lock_of(root, identity[:SHORT])
     try:
         held.acquire(timeout=0)
     except Timeout:
@@ -162,13 +169,6 @@ def _write(folder: Path, record: Record, write_files: Callable[[Path], object] |
     (folder / RECORD).write_text(json.dumps(stored, indent=1, allow_nan=False))
     for path in (*paths, folder / RECORD, folder):
         whole.sync(path)
-
-
-def _folders(root: Path) -> list[Path]:
-    """Folders that should hold a run; hidden ones are the store's own."""
-    if not root.is_dir():
-        return []
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def _sum_of(stored: dict[str, Any]) -> str:

@@ -4,10 +4,12 @@
     one row     (model, configuration), over its seeds: mean and standard deviation (n - 1)
     one column  a metric; all are higher is better
 
-Of a row's records only those of one code version count, the one used last: results of two programs have no mean.
-Of two records of one seed (same data under two names) the newer counts. The notes say what was left out.
+A table is the work of one program, the one that made its newest record: records of another version of what every run
+goes through are left out, and of each model those of another version of its own file. Of two records of one seed (same
+data under two names) the newer counts. The notes say what was left out.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -28,6 +30,9 @@ DIGITS = 4
 
 FLOOR, MODEL, CEILING = "floor", "model", "ceiling"
 BEST, SECOND = 1, 2
+
+SHARED = 8
+"""Digits of a record's code that stand for what every run goes through; the others stand for the model's file."""
 
 Key = TypeVar("Key")
 
@@ -76,17 +81,17 @@ def tables(records: Sequence[Record], metrics: Sequence[str] = DEFAULT_METRICS) 
     if not metrics:
         raise InputError("metrics must name at least one metric")
     groups = _group(records, lambda record: (record.data["sha256"], digest(record.config["protocol"])))
-    made = [_table(group, tuple(metrics)) for group in groups]
+    made = [_table(group, tuple(metrics), apart) for group, apart in zip(groups, _apart(groups), strict=True)]
     return sorted(made, key=lambda table: (table.data["name"], digest(table.protocol)))
 
 
-def _table(records: Sequence[Record], metrics: tuple[str, ...]) -> Table:
-    notes: list[str] = []
+def _table(records: Sequence[Record], metrics: tuple[str, ...], apart: Mapping[str, Any]) -> Table:
+    used, notes = _of_one_program(records)
     rows: list[Row] = []
-    for same_model in _group(records, lambda record: record.model):
+    for same_model in _group(used, lambda record: record.model):
         variants = _group(same_model, lambda record: digest(_settings(record)))
         for label, variant in zip(_labels(variants), variants, strict=True):
-            counted, left_out = _current(variant)
+            counted, left_out = _newest_of_each_seed(variant)
             notes += [f"{label}: {left_out}"] if left_out else []
             rows.append(_row(label, counted, metrics))
     ordered = _marked(sorted(rows, key=_order))
@@ -98,7 +103,7 @@ def _table(records: Sequence[Record], metrics: tuple[str, ...]) -> Table:
         protocol=records[0].config["protocol"],
         metrics=metrics,
         rows=ordered,
-        caption=captions.caption(counted),
+        caption=captions.caption(counted, apart),
         notes=tuple(notes),
     )
 
@@ -147,8 +152,7 @@ def _settings(record: Record) -> dict[str, Any]:
 def _labels(variants: Sequence[Sequence[Record]]) -> list[str]:
     """One label for each configuration of a model, naming exactly the keys that differ: "attrec (w=0.2)"."""
     settings = [_settings(variant[0]) for variant in variants]
-    keys = list(dict.fromkeys(key for each in settings for key in each))
-    differing = [key for key in keys if len({digest([key in each, each.get(key)]) for each in settings}) > 1]
+    differing = _differing(settings)
     last = [key.rpartition(".")[2] for key in differing]
     names = {key: name if last.count(name) == 1 else key for key, name in zip(differing, last, strict=True)}
     parts = [[f"{names[key]}={text(each[key])}" for key in differing if key in each] for each in settings]
@@ -156,18 +160,43 @@ def _labels(variants: Sequence[Sequence[Record]]) -> list[str]:
     return [f"{model} ({', '.join(each)})" if each else model for each in parts]
 
 
-def _current(records: Sequence[Record]) -> tuple[list[Record], str]:
-    """Records of the code used last, the newest of each seed; and what was left out, in words."""
-    newest = max(records, key=lambda record: record.created)
-    same_code = [record for record in records if record.code == newest.code]
-    by_seed = {record.config["seed"]: record for record in sorted(same_code, key=lambda record: record.created)}
+def _differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Keys whose values are not the same in all of these."""
+    keys = dict.fromkeys(key for each in settings for key in each)
+    return [key for key in keys if len({digest([key in each, each.get(key)]) for each in settings}) > 1]
+
+
+def _apart(groups: Sequence[Sequence[Record]]) -> list[dict[str, Any]]:
+    """For each group the data set's own settings by which it differs from other groups of that data set's name."""
+    names = [group[0].data["name"] for group in groups]
+    settings = [flatten(group[0].config["dataset"]) for group in groups]
+    differing = {
+        name: _differing([own for own, other in zip(settings, names, strict=True) if other == name])
+        for name in set(names)
+    }
+    return [{key: own[key] for key in differing[name] if key in own} for own, name in zip(settings, names, strict=True)]
+
+
+def _of_one_program(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
+    """Records of the program that made the newest one; and what was left out, in words."""
+    by_age = sorted(records, key=lambda record: record.created)
+    shared = by_age[-1].code[:SHARED]
+    newest = {_class_of(record): record.code for record in by_age if record.code[:SHARED] == shared}
+    kept = [record for record in records if record.code == newest.get(_class_of(record))]
+    left_out = Counter(record.model for record in records) - Counter(record.model for record in kept)
+    return kept, captions.other_code(left_out)
+
+
+def _class_of(record: Record) -> str:
+    return str(record.config["model"]["_target_"])
+
+
+def _newest_of_each_seed(records: Sequence[Record]) -> tuple[list[Record], str]:
+    """Return the records in the order of their seeds; and what was left out, in words."""
+    by_seed = {record.config["seed"]: record for record in sorted(records, key=lambda record: record.created)}
     counted = sorted(by_seed.values(), key=lambda record: record.config["seed"] or 0)
-    said = []
-    if stale := len(records) - len(same_code):
-        said.append(f"{captions.count(stale, 'record')} of older code left out")
-    if twice := len(same_code) - len(counted):
-        said.append(f"{captions.count(twice, 'older record')} of the same seed left out")
-    return counted, ", ".join(said)
+    twice = len(records) - len(counted)
+    return counted, f"{captions.count(twice, 'older record')} of the same seed left out" if twice else ""
 
 
 def _group(records: Iterable[Record], key: Callable[[Record], Key]) -> list[list[Record]]:

@@ -17,37 +17,28 @@ from typing import Any
 from filelock import FileLock
 
 from attrec_bench.errors import InputError
-from attrec_bench.results import entries, store
-from attrec_bench.results.marks import mark, reach, sent_as, shown, sqlite_path, store_uri
-from attrec_bench.results.record import SHORT, Record
+from attrec_bench.results import entries, machine, store, whole
+from attrec_bench.results.marks import mark, reach, sent_as, shown, sqlite_path, stamp, store_uri
+from attrec_bench.results.quiet import impatient, silent
+from attrec_bench.results.record import Record
 
 EXPERIMENT = "attrec-bench"
 ARTIFACTS = ".mlflow"
 """Where the artifacts of a local store go, beside the runs; hidden, so that nobody takes it for a run."""
 
-SETTINGS = {  # a run must not wait for a server that is down
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-}
-
 log = logging.getLogger(__name__)
 
 
-def send(record: Record, folder: Path, uri: str | None = None, experiment: str = EXPERIMENT) -> bool:
-    """Copy one record to MLflow. False, with one warning line, where MLflow did not take it: it stays to be sent."""
-    return _send([(record, folder)], folder.parent, uri, experiment) == 1
+def send(folder: Path, uri: str | None = None, experiment: str = EXPERIMENT) -> bool:
+    """Copy one run's record to MLflow. False, with one warning line, where that failed: it stays to be sent."""
+    return _send([folder], folder.parent, uri, experiment) == 1
 
 
 def send_pending(root: Path, uri: str | None = None, experiment: str = EXPERIMENT) -> int:
     """Send every record under ``root`` that this store has not got; how many it has got now that it had not before."""
     address = store_uri(root, uri)
-    pending = [
-        (record, folder)
-        for record in store.read_all(root)
-        if sent_as(folder := store.folder_of(root, record.identity), address, experiment) is None
-    ]
+    # by the marks alone: this is asked after every run of a sweep, and reading all records each time would be quadratic
+    pending = [folder for folder in store.folders(root) if sent_as(folder, address, experiment) is None]
     return _send(pending, root, uri, experiment)
 
 
@@ -76,34 +67,49 @@ class _Target:
     experiment_id: str
 
 
-def _send(records: list[tuple[Record, Path]], root: Path, uri: str | None, experiment: str) -> int:
-    """Send in order and stop at the first that is not taken: the next would wait for the same server."""
-    address, sent = store_uri(root, uri), 0
-    if not records:
-        return sent
+def _send(folders: list[Path], root: Path, uri: str | None, experiment: str) -> int:
+    """Send in order, over records that fail by themselves; where the store does, stop: the next would wait for it."""
+    address, took = store_uri(root, uri), list[bool]()
+    if not folders:
+        return 0
     try:
         with _mlflow(address) as client:
             target = _Target(client, address, experiment, _experiment_id(client, experiment, root, address))
-            for record, folder in records:
-                _send_once(target, record, folder)
-                sent += 1
+            for folder in folders:
+                took.append(_taken(target, folder))
     except _failures() as error:
-        left = len(records) - sent
+        left = len(folders) - len(took)
         stay = "1 record stays" if left == 1 else f"{left} records stay"
         log.warning(
             "MLflow at %s fails; %s in %s, to be sent the next time: %s", shown(address), stay, root, _line(error)
         )
-    return sent
+    return sum(took)
 
 
-def _send_once(target: _Target, record: Record, folder: Path) -> None:
-    """Send a record unless the store has it, and mark its folder. One process at a time, so that none is sent twice."""
-    locks = folder.parent / ".locks"
-    locks.mkdir(exist_ok=True)
-    with FileLock(locks / f"{record.identity[:SHORT]}.mlflow.lock"):
+def _taken(target: _Target, folder: Path) -> bool:
+    """Whether the store has got the record now. Where it has not, but takes something else, the record is to blame:
+    that costs one warning line. Raises what MLflow raises where the store takes nothing.
+    """
+    try:
+        _send_once(target, folder)
+    except store.UNREADABLE + _failures() as error:
+        target.client.set_experiment_tag(target.experiment_id, "last_refusal", machine.now())  # is the store there?
+        log.warning("run %s is not sent to MLflow at %s: %s", folder.name, shown(target.address), _line(error))
+        return False
+    return True
+
+
+def _send_once(target: _Target, folder: Path) -> None:
+    """Send a record unless the store has it, and mark its folder. One process at a time, so that none is sent twice.
+
+    ``force`` may replace the record meanwhile. The stamp is taken first, so that the mark then fits no record.
+    """
+    with whole.lock_of(folder.parent, f"{folder.name}.mlflow"):
         if sent_as(folder, target.address, target.experiment) is None:
+            stamped = stamp(folder)
+            record = store.read(folder)
             run_id = _sent_before(target, record) or _copy(target, record, folder)
-            mark(folder, target.address, target.experiment, run_id)
+            mark(folder, target.address, target.experiment, run_id, stamped)
 
 
 def _sent_before(target: _Target, record: Record) -> str | None:
@@ -124,10 +130,10 @@ def _copy(target: _Target, record: Record, folder: Path) -> str:
     client = target.client
     begin, end = entries.times_ms(record)
     name = f"{record.model} seed={record.config['seed']}"
-    run = client.create_run(target.experiment_id, start_time=begin, tags=entries.tags(record), run_name=name)
-    run_id: str = run.info.run_id
     params = [Param(key, value) for key, value in entries.params(record).items()]
     points = [Metric(key, value, end, step) for key, value, step in entries.points(record)]
+    run = client.create_run(target.experiment_id, start_time=begin, tags=entries.tags(record), run_name=name)
+    run_id: str = run.info.run_id
     for start in range(0, len(params), entries.PARAMS_A_CALL):
         client.log_batch(run_id, params=params[start : start + entries.PARAMS_A_CALL])
     for start in range(0, len(points), entries.POINTS_A_CALL):
@@ -166,35 +172,15 @@ def _fetch(client: Any, address: str, experiment: str, folder: Path) -> Iterator
 @contextmanager
 def _mlflow(address: str) -> Iterator[Any]:
     """Yield a client of the store, made if need be, with MLflow's patience short and its chatter off."""
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    before = {name: os.environ.get(name) for name in SETTINGS}
-    os.environ.update({name: value for name, value in SETTINGS.items() if before[name] is None})
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from mlflow import MlflowClient
+    with impatient(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from mlflow import MlflowClient
 
-            reach(address)
-            with _quiet("mlflow", "alembic", "urllib3"):
-                if path := sqlite_path(address):
-                    _create_sqlite(path)
-                yield MlflowClient(tracking_uri=address)
-    finally:
-        for name in [name for name, value in before.items() if value is None]:
-            del os.environ[name]
-
-
-@contextmanager
-def _quiet(*names: str) -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        reach(address)
+        with silent("mlflow", "alembic", "urllib3"):
+            if path := sqlite_path(address):
+                _create_sqlite(path)
+            yield MlflowClient(tracking_uri=address)
 
 
 def _create_sqlite(path: Path) -> None:
@@ -245,4 +231,4 @@ def _line(error: BaseException) -> str:
     while not isinstance(error, InputError) and (cause := error.__cause__ or error.__context__):
         error = cause
     said = " ".join(str(error).split()) or type(error).__name__
-    return said if len(said) <= 200 else said[:200] + "..."
+    return said if len(said) <= 200 or isinstance(error, InputError) else said[:200] + "..."

@@ -1,7 +1,7 @@
 """Folders that appear whole or not at all, whenever the process is killed.
 
 A folder is filled under a private name, .tmp-..., and then renamed. One that is replaced is first set aside as
-.old-...; if the process dies between the two renames, ``restore`` puts it back.
+.old-...; if the process dies between the two renames, ``restore`` puts it back. Who replaces a folder holds its lock.
 """
 
 import os
@@ -11,6 +11,28 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
+from typing import NamedTuple
+
+from filelock import FileLock
+
+LOCKS = ".locks"
+"""The folder of the locks, one file for each folder that may be replaced; the kernel frees a dead process's locks."""
+
+
+class _Private(NamedTuple):
+    """What a private path's name says: what it was meant for, and by which process of which host."""
+
+    path: Path
+    name: str
+    host: str
+    pid: int
+
+
+def lock_of(root: Path, name: str) -> FileLock:
+    """Return the lock of the folder ``root/name``; the thread that holds it may take it again."""
+    locks = root.resolve() / LOCKS
+    locks.mkdir(parents=True, exist_ok=True)
+    return FileLock(locks / f"{name}.lock", is_singleton=True)
 
 
 def private(root: Path, kind: str, name: str) -> Path:
@@ -35,21 +57,25 @@ def replace(folder: Path, new: Path) -> None:
 
 
 def restore(root: Path) -> None:
-    """Put back what a killed process had set aside and not yet replaced."""
-    for path, name in _leftovers(root, "old"):
-        if not (root / name).exists():
-            with suppress(OSError):  # another reader was faster, or the folder is read-only
-                os.rename(path, root / name)
+    """Put back what a killed process, on whatever host, had set aside and not yet replaced.
+
+    Where the lock is held somebody is about to replace it, unless it is this thread that holds it.
+    """
+    for left in _left(root, ".old-*"):
+        if not (root / left.name).exists():
+            with suppress(OSError), lock_of(root, left.name).acquire(timeout=0):  # Timeout is an OSError
+                os.rename(left.path, root / left.name)  # fails if another reader was faster, or in a read-only folder
 
 
 def tidy(root: Path) -> None:
-    """Remove what killed processes left, after putting back what is still needed."""
+    """Remove what killed processes left in ``root`` and in its folders, after putting back what is still needed."""
     restore(root)
-    for path, _ in _leftovers(root, "tmp"):
-        shutil.rmtree(path, ignore_errors=True)
-    for path, name in _leftovers(root, "old"):
-        if (root / name).exists():  # else it could not be put back, and is all there is
-            shutil.rmtree(path, ignore_errors=True)
+    for left in _left(root, ".old-*"):
+        if (root / left.name).exists():  # else it could not be put back, and is all there is
+            shutil.rmtree(left.path, ignore_errors=True)
+    for left in (*_left(root, ".tmp-*"), *_left(root, "[!.]*/.tmp-*")):
+        if left.host == socket.gethostname() and not _alive(left.pid):  # other hosts' processes cannot be asked for
+            _remove(left.path)
 
 
 def sync(path: Path) -> None:
@@ -69,14 +95,22 @@ def write_text(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
-def _leftovers(root: Path, kind: str) -> Iterator[tuple[Path, str]]:
-    """Private folders whose process is gone, with the name each was meant for. Other hosts' cannot be judged."""
-    for path in root.glob(f".{kind}-*"):
+def _left(root: Path, pattern: str) -> Iterator[_Private]:
+    """Private paths that fit the pattern, by processes dead or alive; other names are not ours and are left alone."""
+    for path in list(root.glob(pattern)):
         rest, _, _chance = path.name.rpartition("-")
         rest, _, pid = rest.rpartition("-")
         _, name, host = (*rest.split("-", 2), "", "")[:3]  # only a host may hold dashes
-        if host == socket.gethostname() and pid.isdecimal() and not _alive(int(pid)):
-            yield path, name
+        if name and host and pid.isdecimal():
+            yield _Private(path, name, host, int(pid))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
 
 
 def _alive(pid: int) -> bool:
