@@ -28,7 +28,7 @@ BLOCK = 4096
 class Queries:
     """What has to be ranked, on its device; built once, used in every epoch.
 
-    users [n], windows [n, L], targets [n]; row r of a chunk has the seen items ``seen[bounds[r]:bounds[r+1]]``,
+    users [n], windows [n, L], targets [n] int64; row r has the seen items ``seen[bounds[r]:bounds[r+1]]`` (int32),
     the target itself never among them (a repeated item can still be found).
     """
 
@@ -65,16 +65,17 @@ def queries(history: Interactions, targets: Interactions, *, maxlen: int, device
 
 def seen_items(
     history: Interactions, users: NDArray[np.int64], wanted: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Query users [n] and targets [n] -> (rows [S], items [S]): what each row may not be compared with."""
     lengths = history.offsets[users + 1] - history.offsets[users]
-    rows = np.repeat(np.arange(len(users)), lengths)
-    starts = np.repeat(history.offsets[users] - np.append(0, np.cumsum(lengths)[:-1]), lengths)
-    items = history.items[starts + np.arange(len(rows))]
+    rows = np.repeat(np.arange(len(users), dtype=np.int32), lengths)
+    starts = history.offsets[users] - np.append(0, np.cumsum(lengths)[:-1])
+    items = history.items[np.arange(len(rows)) + np.repeat(starts, lengths)]
     width = history.n_items + 1
-    keys = np.sort((rows * width + items)[items != wanted[rows]])
+    keys = (rows.astype(np.int64) * width + items)[items != wanted[rows]]
+    keys.sort()
     keys = keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys  # each pair once
-    return keys // width, keys % width
+    return (keys // width).astype(np.int32), (keys % width).astype(np.int32)
 
 
 def parts(n: int, size: int) -> Iterator[slice]:

@@ -11,10 +11,11 @@ from torch import Tensor
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
+Shorts = NDArray[np.int32]
 
 
 def expected_ranks(scores: Tensor, targets: Tensor, rows: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-    """Scores [C, W], targets [C], seen pairs (rows [S] ascending, items [S]) -> (ranks [C] float64, all finite?).
+    """Scores [C, W], targets [C], seen (rows [S] ascending, items [S]; int32) -> (ranks [C] float64, all finite?).
 
     rank = 1 + unseen items that score higher + half of the others that score the same. All items are counted and what
     was seen is taken off again: much cheaper than masking a dense matrix. A row's target is not among its seen items.
@@ -40,7 +41,7 @@ def plain_expected_ranks(scores: Tensor, targets: Tensor, rows: Tensor, seen: Te
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def count(scores: Floats, targets: Ints, rows: Ints, seen: Ints, doubled: Ints) -> bool:
+def count(scores: Floats, targets: Ints, rows: Shorts, seen: Shorts, doubled: Ints) -> bool:
     """Fill doubled [C] with 2 * unseen above + unseen equal, the target included; say whether all scores are finite."""
     bits = scores.view(np.int32)
     odd, s = np.int32(0), 0

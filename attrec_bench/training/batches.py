@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from attrec_bench.contract import Batch
@@ -32,8 +33,8 @@ def generator(seed: int, purpose: str, number: int = 0, device: torch.device | s
     return torch.Generator(device).manual_seed(derived_seed(seed, purpose, number))
 
 
-def positions(train: Interactions, *, maxlen: int, T: int, windows: str) -> np.ndarray:
-    """Return [n] int64: the indices of the first target of every training window.
+def positions(train: Interactions, *, maxlen: int, T: int, windows: str) -> NDArray[np.int32]:
+    """Return [n] int32: the indices of the first target of every training window.
 
     One user with the events a b c d e f, L = 2, T = 2 (window | targets, _ is padding)::
 
@@ -52,7 +53,8 @@ def positions(train: Interactions, *, maxlen: int, T: int, windows: str) -> np.n
     counts = np.maximum(np.minimum(stop, lengths) - begin, 0)
     # The n-th window of a user starts at ``begin`` plus n: one running number less what stood before the user.
     before = np.cumsum(counts) - counts
-    found: np.ndarray = np.arange(counts.sum()) + np.repeat(starts + begin - before, counts)
+    found: NDArray[np.int32] = np.repeat((starts + begin - before).astype(np.int32), counts)
+    found += np.arange(len(found), dtype=np.int32)
     return found
 
 
@@ -122,7 +124,7 @@ class Batches:
     offsets: Tensor
     """[U+1] int64."""
     firsts: Tensor
-    """[n] int64: the first target of every window (see ``positions``)."""
+    """[n] int32: the first target of every window (see ``positions``)."""
     unseen: Unseen | None
     n_items: int
     maxlen: int
@@ -145,7 +147,7 @@ class Batches:
         random = generator(self.seed, "negatives", number, device)
         shuffled = self.firsts.index_select(0, torch.randperm(len(self.firsts), generator=order, device=device))
         for b in range(len(self)):
-            yield self.gather(shuffled[b * self.batch_size : (b + 1) * self.batch_size], random)
+            yield self.gather(shuffled[b * self.batch_size : (b + 1) * self.batch_size].long(), random)
 
     def gather(self, firsts: Tensor, random: torch.Generator) -> Batch:
         """First targets [B] -> Batch."""
