@@ -6,7 +6,7 @@ RUNS := runs/demo
 # Compiled once and kept: a process that compiles torch anew needs eight more seconds to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all lint clean
+.PHONY: demo test test-all lint bench bench-growth clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -30,6 +30,13 @@ lint: .venv/ready
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports
+
+# Epochs, rankings, start-up and memory beside the peers', which the first call installs from PyPI into .bench/.
+bench: .venv/ready
+	$(BIN)/python -m tests.benchmarks
+
+bench-growth: .venv/ready
+	$(BIN)/python -m tests.benchmarks.growth
 
 clean:
 	rm -rf .venv runs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -17,6 +17,7 @@ attrec-bench: sequential recommendation models under one protocol
 
   attrec-bench run dataset=ml-100k model=attrec seed=0      train, test and record one model; run --help for all keys
   attrec-bench run -m dataset=ml-100k model=popularity,bprmf,caser,attrec seed=0,1,2,3,4
+  attrec-bench sweep dataset=ml-100k model=attrec,bprmf n_trials=40    tune each on validation, test the best
   attrec-bench table dataset=ml-100k                        comparison table of the recorded runs
   attrec-bench recommend run=ID user=42 k=10                what a recorded model recommends, and why
   attrec-bench data ml-100k                                 fetch, check and describe a data set
@@ -30,6 +31,7 @@ attrec-bench table [KEY=VALUE ...]: comparison tables of the recorded runs, one 
   dataset=ml-100k model=attrec,bprmf       only these; any key of the records works: protocol.tie_order=file model.w=0.2
   metrics=HR@10,NDCG@10,MRR                columns
   format=terminal|markdown|latex|csv       terminal unless said
+  tuned=true                               only the winners of sweeps, with what their search has cost
   out=FILE                                 write there and not to the terminal
   runs=FOLDER                              folder of the records (runs, or $ATTREC_BENCH_RUNS)
 """
@@ -62,6 +64,8 @@ def main() -> None:
         return
     verbs: dict[str, Callable[[list[str]], None]] = {
         "run": run_verb,
+        "sweep": sweep_verb,
+        "worker": worker_verb,
         "table": table_verb,
         "recommend": recommend_verb,
         "data": data_verb,
@@ -157,10 +161,29 @@ def run_job(config: "DictConfig", settings: Any) -> None:
         send_pending(Path(config.runs), config.tracking.uri, config.tracking.experiment)
 
 
+def sweep_verb(arguments: list[str]) -> None:
+    """Search on validation, then train and test the winner on fresh seeds."""
+    from attrec_bench.sweeping import HELP as SWEEP_HELP
+
+    if wants_help(arguments, SWEEP_HELP):
+        return
+    from attrec_bench.sweeping.driver import sweep
+
+    sys.exit(sweep(arguments))
+
+
+def worker_verb(arguments: list[str]) -> None:
+    """Be one worker of a sweep; `sweep` starts this, by itself or through a launcher."""
+    from attrec_bench.sweeping.team import main as work
+
+    work(arguments)
+
+
 def table_verb(arguments: list[str]) -> None:
     """Print or write the tables of the recorded runs."""
     if wants_help(arguments, TABLE_HELP):
         return
+    from attrec_bench.results import ledger
     from attrec_bench.results.formats import render
     from attrec_bench.results.select import select
     from attrec_bench.results.store import read_all
@@ -169,7 +192,12 @@ def table_verb(arguments: list[str]) -> None:
     chosen = pairs(arguments)
     out, metrics, runs = (chosen.pop(key, None) for key in ("out", "metrics", "runs"))
     form = chosen.pop("format", "terminal")
-    made = tables(select(read_all(runs_folder(runs)), chosen), metrics.split(",") if metrics else DEFAULT_METRICS)
+    tuned = chosen.pop("tuned", "false")
+    require_choice("tuned", tuned, ("true", "false"))
+    ledgers = ledger.read_all(runs_folder(runs)) if tuned == "true" else []
+    records = select(read_all(runs_folder(runs)), chosen)
+    records = ledger.tuned(records, ledgers) if tuned == "true" else records
+    made = ledger.footed(tables(records, DEFAULT_METRICS if metrics is None else metrics.split(",")), ledgers)
     text = render(made, form, color=out is None and sys.stdout.isatty())
     if out is None:
         print(text, end="")

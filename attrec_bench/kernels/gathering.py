@@ -44,7 +44,7 @@ def fill_slices(items: NDArray[np.int32], at: Ints, first: int, starts: Ints, en
 
 
 def seen_before(gaps: Tensor, starts: Tensor, keys: Tensor, users: Tensor) -> Tensor:
-    """Gaps [S] ascending, starts [U+1], keys [B, N], users [B] -> [B, N]: how many of a user's gaps are at most its key."""
+    """Gaps [S] ascending, starts [U+1], keys [B, N], users [B] -> [B, N]: a user's gaps that are at most its key."""
     if gaps.device.type != "cpu":
         return plain_seen_before(gaps, starts, keys, users)
     found = torch.empty_like(keys)

@@ -1,0 +1,75 @@
+"""What is compared, on MovieLens-1M: the same shapes, batch, loss and number of negatives on both sides."""
+
+from dataclasses import dataclass
+
+from tests.benchmarks.environments import IMPLICIT, OWN, RECBOLE, TENSORFLOW
+from tests.benchmarks.jobs import Job
+
+EPOCH, RANKING = "epoch", "ranking"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A job to compare with; ``at_least``: how many times our cost its cost must be, None where nothing is asked."""
+
+    job: Job
+    at_least: float | None = None
+
+
+@dataclass(frozen=True)
+class Work:
+    """One comparison; ``at_most``: CPU-seconds that ours may take, None where nothing is asked."""
+
+    title: str
+    kind: str
+    ours: Job
+    at_most: float | None = None
+    peers: tuple[Peer, ...] = ()
+
+
+def ours(label: str, model: str, *overrides: str, batch: int = 2048) -> Job:
+    """Return attrec-bench's job for a model of conf/."""
+    return Job(label, OWN, "ours", (f"model={model}", f"train.batch_size={batch}", "train.negatives=1", *overrides))
+
+
+def tensorflow(label: str, d: int, maxlen: int, share: float) -> Job:
+    """Return the TensorFlow class's job."""
+    shape = ("--d", str(d), "--maxlen", str(maxlen), "--share", str(share))
+    return Job(label, TENSORFLOW, "peers.tensorflow_attrec", shape)
+
+
+def recbole(label: str, model: str, loss: str, share: float) -> Job:
+    """Return RecBole's job."""
+    shape = ("--model", model, "--loss", loss, "--d", "64", "--maxlen", "5", "--share", str(share))
+    return Job(label, RECBOLE, "peers.recbole_models", shape)
+
+
+CASER = ("model.T=1", "model.d=64", "model.maxlen=5", "train.windows=padded")
+SHORT = ours("attrec-bench", "attrec_tf2", "model.d=100", "model.maxlen=5")
+LONG = ours("attrec-bench", "attrec_tf2", "model.d=64", "model.maxlen=50")
+CASER_SAMPLED = ours("attrec-bench, bce", "caser", *CASER)
+CASER_FULL = ours("attrec-bench, softmax", "caser", "model.loss=softmax", *CASER)
+BPR = ours("attrec-bench, AdaGrad, batch 2048", "bprmf", "model.d=64")
+BPR_LARGE = ours("attrec-bench, AdaGrad, batch 8192", "bprmf", "model.d=64", batch=8192)
+POPULARITY = Job("attrec-bench", OWN, "ours", ("model=popularity",))
+
+TF_SHORT = tensorflow("TensorFlow class", d=100, maxlen=5, share=0.25)
+TF_LONG = tensorflow("TensorFlow class", d=64, maxlen=50, share=0.125)
+RECBOLE_SAMPLED = recbole("RecBole, BPR loss", "Caser", "BPR", share=0.125)
+RECBOLE_FULL = recbole("RecBole, CE loss", "Caser", "CE", share=0.125)
+RECBOLE_BPR = recbole("RecBole, Adam, batch 2048", "BPR", "BPR", share=1)
+IMPLICIT_BPR = Job("implicit, SGD", IMPLICIT, "peers.implicit_bpr", ("--d", "64"))
+
+WORKS = (
+    Work("AttRec epoch, L 5, d 100", EPOCH, SHORT, 10, (Peer(TF_SHORT, 3.3),)),
+    Work("AttRec epoch, L 50, d 64", EPOCH, LONG, 45, (Peer(TF_LONG, 2.5),)),
+    Work("Caser epoch, L 5, d 64, 1 negative", EPOCH, CASER_SAMPLED, None, (Peer(RECBOLE_SAMPLED, 3),)),
+    Work("Caser epoch, L 5, d 64, all items", EPOCH, CASER_FULL, None, (Peer(RECBOLE_FULL, 3),)),
+    Work("BPR-MF epoch, d 64", EPOCH, BPR, None, (Peer(RECBOLE_BPR, 5), Peer(IMPLICIT_BPR))),
+    Work("BPR-MF epoch, d 64", EPOCH, BPR_LARGE, None, (Peer(RECBOLE_BPR), Peer(IMPLICIT_BPR, 1 / 3))),
+    Work("full ranking, AttRec, L 5, d 100", RANKING, SHORT, 0.11),
+    Work("full ranking, AttRec, L 50, d 64", RANKING, LONG),
+    Work("full ranking, BPR-MF, d 64", RANKING, BPR, 0.08, (Peer(RECBOLE_BPR), Peer(IMPLICIT_BPR))),
+    Work("full ranking, Caser, L 5, d 64", RANKING, CASER_SAMPLED, None, (Peer(RECBOLE_SAMPLED),)),
+    Work("full ranking, Popularity", RANKING, POPULARITY),
+)
