@@ -13,6 +13,7 @@ from attrec_bench.data.interactions import PAD
 from attrec_bench.errors import require_choice, require_number, require_whole
 from attrec_bench.kernels.dropout import dropout
 from attrec_bench.kernels.pairs import pair_scores
+from attrec_bench.kernels.softmax import log_sum_exp
 from attrec_bench.training.losses import binary_cross_entropy, reduce
 
 
@@ -110,8 +111,8 @@ class Caser(nn.Module):
         query, real = self.query(batch.users, batch.windows), batch.targets != PAD
         if self.loss_name == "softmax":
             candidates = self.candidates()
-            everything = (query @ candidates[PAD + 1 :].T).logsumexp(1, keepdim=True)
-            return reduce(everything - pair_scores(query, candidates, batch.targets), real, "mean")
+            everything = log_sum_exp(query, candidates[PAD + 1 :])
+            return reduce(everything[:, None] - pair_scores(query, candidates, batch.targets), real, "mean")
         scores = pair_scores(query, self.candidates(), torch.cat([batch.targets, batch.negatives], 1))
         positive, negative = binary_cross_entropy(scores[:, : self.T], scores[:, self.T :])
         return reduce(positive, real, "mean") + negative.mean()

@@ -12,6 +12,7 @@ from attrec_bench.data.interactions import PAD
 from attrec_bench.kernels.dropout import dropout
 from attrec_bench.kernels.gathering import plain_seen_before, plain_slices, seen_before, slices
 from attrec_bench.kernels.pairs import pair_scores, plain_pair_scores
+from attrec_bench.kernels.softmax import log_sum_exp, plain_log_sum_exp
 from attrec_bench.training.batches import Unseen, generator
 from tests.small import random_histories
 from tests.test_attrec import model
@@ -158,3 +159,19 @@ def test_seen_before(seed: int) -> None:
         users,
     )
     assert torch.equal(seen_before(*given_to), plain_seen_before(*given_to))
+
+
+@pytest.mark.parametrize("piece", [1, 40, 1 << 19])
+def test_log_sum_exp_and_its_gradients(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attrec_bench.kernels.softmax.PIECE", piece)
+    random = generator(0, "softmax")
+    slopes = torch.randn(7, generator=random)
+    base = (torch.randn(7, 5, generator=random) * 9, torch.randn(11, 5, generator=random))
+    gradients = []
+    for function in (log_sum_exp, plain_log_sum_exp):
+        query, items = (part.clone().requires_grad_() for part in base)
+        found = function(query, items)
+        (found * slopes).sum().backward()  # type: ignore[no-untyped-call]
+        gradients.append((found.detach(), query.grad, items.grad))
+    for piecewise, plain in zip(*gradients, strict=True):
+        close(piecewise, plain)
