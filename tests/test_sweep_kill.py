@@ -55,7 +55,7 @@ def check(sweep: Sweep, total: int) -> None:
     assert sorted(trial.user_attrs["slot"] for trial in finished(sweep)) == list(range(total))
     assert all(trial.state.is_finished() for trial in trials)
     lost = [trial for trial in trials if trial.state == TrialState.FAIL]
-    assert {trial.user_attrs["end"] for trial in lost} <= {KILLED}
+    assert {trial.user_attrs["end"] for trial in lost} <= {KILLED}, [trial.user_attrs for trial in lost]
     records = store.read_all(sweep.root)
     assert sorted(record.config["seed"] for record in records) == [0, 1]
     assert not list(sweep.root.glob(".tmp-*")), "a half record"

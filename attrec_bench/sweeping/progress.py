@@ -20,9 +20,10 @@ def shown() -> Iterator[Callable[[str], None]]:
         return
     from rich.console import Console
     from rich.status import Status
+    from rich.text import Text
 
     with Status("starting the workers", console=Console(stderr=True), spinner="line") as status:
-        yield status.update
+        yield lambda line: status.update(Text(line, no_wrap=True, overflow="ellipsis"))
 
 
 def plain_lines() -> Callable[[str], None]:
