@@ -1,8 +1,12 @@
 """Small data for tests, written as one list of items a user."""
 
+from typing import Any
+
 import numpy as np
+import torch
 
 from attrec_bench.data.interactions import Interactions
+from attrec_bench.training.batches import Batches, batches
 
 
 def histories(lists: list[list[int]], n_items: int) -> Interactions:
@@ -22,3 +26,17 @@ def random_histories(n_users: int, n_items: int, seed: int, shortest: int = 1, l
     random = np.random.default_rng(seed)
     lengths = random.integers(shortest, longest + 1, n_users)
     return histories([(random.permutation(n_items)[:n] + 1).tolist() for n in lengths], n_items)
+
+
+def batches_of(data: Interactions, maxlen: int, T: int, **changed: Any) -> Batches:
+    """Training batches on the CPU with settings that suit small data; ``changed`` replaces some of them."""
+    settings: dict[str, Any] = {
+        "windows": "padded",
+        "batch_size": 64,
+        "negatives": 1,
+        "negatives_from": "unseen",
+        "drop_last": False,
+        "seed": 0,
+        "device": torch.device("cpu"),
+    }
+    return batches(data, maxlen=maxlen, T=T, **settings | changed)

@@ -16,7 +16,8 @@ from attrec_bench.contract import Batch, Constrained, Counter, Factored, Learner
 from attrec_bench.data.interactions import PAD, Interactions
 from attrec_bench.data.planted import planted
 from attrec_bench.evaluation.ranks import queries, ranks
-from attrec_bench.training.batches import batches, generator
+from attrec_bench.training.batches import generator
+from tests.small import batches_of
 
 CPU = torch.device("cpu")
 NAMES = sorted(file.stem for file in (conf_folder() / "model").glob("*.yaml"))
@@ -125,20 +126,7 @@ LEARNERS = [name for name in NAMES if hasattr(get_class(composed([f"model={name}
 
 
 def a_batch(model: Learner, data: Interactions) -> Batch:
-    settings = composed([]).train
-    made = batches(
-        data,
-        maxlen=model.maxlen,
-        T=model.T,
-        windows="padded",
-        batch_size=64,
-        negatives=settings.negatives,
-        negatives_from="unseen",
-        drop_last=False,
-        seed=0,
-        device=CPU,
-    )
-    return next(made.epoch(1))
+    return next(batches_of(data, model.maxlen, model.T).epoch(1))
 
 
 @pytest.mark.parametrize("mode", ["dist", "inner"])

@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 from attrec_bench.contract import Batch
 from attrec_bench.errors import InputError
-from attrec_bench.training.batches import Batches, batches
+from attrec_bench.training.batches import Batches
 from attrec_bench.training.trainer import Progress, dropout_seeded, fit
-from tests.small import histories
+from tests.small import batches_of, histories
 
 
 class Ladder(nn.Module):
@@ -30,18 +30,7 @@ class Ladder(nn.Module):
 
 
 def one_batch() -> Batches:
-    return batches(
-        histories([[1, 2]], 9),
-        maxlen=0,
-        T=1,
-        windows="padded",
-        batch_size=2,
-        negatives=1,
-        negatives_from="unseen",
-        drop_last=False,
-        seed=0,
-        device=torch.device("cpu"),
-    )
+    return batches_of(histories([[1, 2]], 9), maxlen=0, T=1, batch_size=2)
 
 
 def trained(
