@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 KILLED, FAILED = "killed", "failed"
 
-MOST_DEATHS = 5
+MOST_DEATHS = 10
 """A trial whose process has died this often kills it, for example for want of memory: it counts as failed."""
 
 

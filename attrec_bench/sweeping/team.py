@@ -19,6 +19,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from attrec_bench.configuration import conf_folder
+from attrec_bench.sweeping.census import MOST_DEATHS
 
 GRACE = 20.0
 """Seconds that a worker has to end by itself."""
@@ -97,7 +98,9 @@ class Team:
 def local(overrides: Sequence[str], workers: int, folder: Path) -> Team:
     """Return a team of processes on this machine."""
     numbers = range(workers)
-    return Team([worker_command(overrides, [f"number={n}", "parent=true"]) for n in numbers], folder, 5 * workers)
+    return Team(
+        [worker_command(overrides, [f"number={n}", "parent=true"]) for n in numbers], folder, MOST_DEATHS * workers
+    )
 
 
 def launched(overrides: Sequence[str], launcher: Sequence[str], workers: int, folder: Path) -> Team:
