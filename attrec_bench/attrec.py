@@ -26,6 +26,7 @@ from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD
 from attrec_bench.kernels import attention
 from attrec_bench.kernels.pairs import pair_scores
+from attrec_bench.kernels.squares import sum_of_squares
 from attrec_bench.training.losses import bpr, hinge, reduce
 
 MASKED = -1e9
@@ -175,10 +176,10 @@ class AttRec(nn.Module):
         """Return the L2 term of (7)."""
         total = self.U.new_zeros(())
         if self.l2_tables:
-            total = total + self.l2_tables * sum(p.square().sum() for p in (self.U, self.V, self.X))
+            total = total + self.l2_tables * sum(map(sum_of_squares, (self.U, self.V, self.X)))
         if self.l2_projection:
             separate = (self.W_Q,) if self.W_K is self.W_Q else (self.W_Q, self.W_K)
-            total = total + self.l2_projection * sum(p.square().sum() for p in separate)
+            total = total + self.l2_projection * sum(map(sum_of_squares, separate))
         return total
 
     def query(self, users: Tensor, windows: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from attrec_bench.kernels.dropout import dropout
 from attrec_bench.kernels.gathering import plain_seen_before, plain_slices, seen_before, slices
 from attrec_bench.kernels.pairs import pair_scores, plain_pair_scores
 from attrec_bench.kernels.softmax import log_sum_exp, plain_log_sum_exp
+from attrec_bench.kernels.squares import sum_of_squares
 from attrec_bench.training.batches import Unseen, generator
 from tests.small import random_histories
 from tests.test_attrec import model
@@ -175,3 +176,12 @@ def test_log_sum_exp_and_its_gradients(piece: int, monkeypatch: pytest.MonkeyPat
         gradients.append((found.detach(), query.grad, items.grad))
     for piecewise, plain in zip(*gradients, strict=True):
         close(piecewise, plain)
+
+
+def test_sum_of_squares_and_its_gradient() -> None:
+    table = torch.tensor([[1.0, -2.0], [0.5, 3.0]], requires_grad=True)
+    total = sum_of_squares(table)
+    (3 * total).backward()  # type: ignore[no-untyped-call]
+    assert total.item() == 1 + 4 + 0.25 + 9
+    assert table.grad is not None
+    assert table.grad.tolist() == [[6, -12], [3, 18]]
