@@ -1,0 +1,41 @@
+"""What each verb says of itself."""
+
+HELP = """\
+attrec-bench: sequential recommendation models under one protocol
+
+  attrec-bench run dataset=ml-100k model=attrec seed=0      train, test and record one model; run --help for all keys
+  attrec-bench run -m dataset=ml-100k model=popularity,bprmf,caser,attrec seed=0,1,2,3,4
+  attrec-bench sweep dataset=ml-100k model=attrec,bprmf n_trials=40    tune each on validation, test the best
+  attrec-bench table dataset=ml-100k                        comparison table of the recorded runs
+  attrec-bench recommend run=ID user=42 k=10                what a recorded model recommends, and why
+  attrec-bench data ml-100k                                 fetch, check and describe a data set
+
+Each verb explains itself: attrec-bench VERB --help. dataset=planted needs no data and no network.
+"""
+
+TABLE_HELP = """\
+attrec-bench table [KEY=VALUE ...]: comparison tables of the recorded runs, one for each data set and protocol
+
+  dataset=ml-100k model=attrec,bprmf       only these; any key of the records works: protocol.tie_order=file model.w=0.2
+  metrics=HR@10,NDCG@10,MRR                columns
+  format=terminal|markdown|latex|csv       terminal unless said
+  tuned=true                               only the winners of sweeps, with what their search has cost
+  out=FILE                                 write there and not to the terminal
+  runs=FOLDER                              folder of the records (runs, or $ATTREC_BENCH_RUNS)
+"""
+
+RECOMMEND_HELP = """\
+attrec-bench recommend run=ID user=USER [k=10] [runs=FOLDER]: the k items that a recorded model ranks first
+
+  run=ID              the start of a run's identity, as `run` prints it
+  user=USER           the user's original id
+  dataset.path=FILE   where the run's data lie now, if not where they lay
+The window's items are shown with the attention they receive, where the model has attention.
+"""
+
+DATA_HELP = """\
+attrec-bench data NAME [KEY=VALUE ...]: fetch, check and describe a data set
+
+  attrec-bench data ml-100k                      looked for in $ATTREC_BENCH_DATA/ml-100k, the cache, then downloaded
+  attrec-bench data csv dataset.path=my.csv      a file of your own
+"""
