@@ -1,9 +1,14 @@
-"""``make bench``: rounds of all jobs, one after the other, then the tables."""
+"""``make bench``: rounds of all jobs, one after the other, then the tables.
+
+``python -m tests.benchmarks 'Caser epoch'`` keeps the comparisons whose title has these words in it.
+"""
 
 import os
 import platform
 import subprocess
+import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.benchmarks import footprint
@@ -30,9 +35,9 @@ def load() -> str:
     return f"load average {' '.join(f'{load:.2f}' for load in os.getloadavg())}"
 
 
-def measured(folder: Path) -> Measured:
+def measured(folder: Path, works: Sequence[Work]) -> Measured:
     """Run all jobs, A B C A B C: what disturbs the machine disturbs them alike."""
-    jobs = list(dict.fromkeys(job for work in WORKS for job in (work.ours, *(peer.job for peer in work.peers))))
+    jobs = list(dict.fromkeys(job for work in works for job in (work.ours, *(peer.job for peer in work.peers))))
     found: Measured = {}
     for job in jobs:
         why = ready(job.environment)
@@ -56,17 +61,16 @@ def rounds(found: Measured, job: Job, work: Work) -> Rounds | str:
     return kept if isinstance(kept, str) else [told[work.kind] for told in kept]
 
 
-def compare(folder: Path) -> None:
+def compare(folder: Path, works: Sequence[Work]) -> None:
     """Print the tables."""
-    found = measured(folder)
+    found = measured(folder, works)
     print(f"{load()}\n\n{EXPLANATION}\n\n{HEADER}")
-    for work in WORKS:
+    for work in works:
         ours = rounds(found, work.ours, work)
         if isinstance(ours, str):
             raise RuntimeError(f"{work.title}: {ours}")
         theirs = [(peer, rounds(found, peer.job, work)) for peer in work.peers]
         print("\n".join(lines(work, ours, theirs)))
-    print("\n".join(["", "start-up and memory of whole processes", *footprint.lines(folder)]))
 
 
 def main() -> None:
@@ -77,7 +81,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         export = Job("events", OWN, "ours").command(folder)
         subprocess.run(export, cwd=folder, env=surroundings(), check=True)
-        compare(Path(folder))
+        words = " ".join(sys.argv[1:])
+        compare(Path(folder), [work for work in WORKS if words in work.title])
+        if not words:
+            print("\n".join(["", "start-up and memory of whole processes", *footprint.lines(Path(folder))]))
 
 
 if __name__ == "__main__":

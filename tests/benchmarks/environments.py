@@ -35,7 +35,8 @@ OWN = Environment("attrec-bench")
 IMPLICIT = Environment("implicit", ("implicit==0.7.3",))
 # numpy 1.26 and pandas 2: RecBole 1.2.1 writes into copies that pandas 3 no longer hands on.
 RECBOLE = Environment("recbole", ("recbole==1.2.1", "numpy==1.26.4", "pandas<3", "setuptools<81", same_torch()))
-TENSORFLOW = Environment("tensorflow", ("tensorflow-cpu==2.21.0",))
+# RecLearn does not say that it needs pandas and tqdm.
+TENSORFLOW = Environment("tensorflow", ("tensorflow-cpu==2.21.0", "reclearn==1.1.0", "pandas<4", "tqdm"))
 
 
 def ready(environment: Environment) -> str | None:

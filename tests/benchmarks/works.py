@@ -32,10 +32,10 @@ def ours(label: str, model: str, *overrides: str, batch: int = 2048) -> Job:
     return Job(label, OWN, "ours", (f"model={model}", f"train.batch_size={batch}", "train.negatives=1", *overrides))
 
 
-def tensorflow(label: str, d: int, maxlen: int, share: float) -> Job:
-    """Return the TensorFlow class's job."""
+def tensorflow(label: str, module: str, d: int, maxlen: int, share: float) -> Job:
+    """Return the job of a TensorFlow class of AttRec."""
     shape = ("--d", str(d), "--maxlen", str(maxlen), "--share", str(share))
-    return Job(label, TENSORFLOW, "peers.tensorflow_attrec", shape)
+    return Job(label, TENSORFLOW, f"peers.{module}", shape)
 
 
 def recbole(label: str, model: str, loss: str, share: float) -> Job:
@@ -53,16 +53,18 @@ BPR = ours("attrec-bench, AdaGrad, batch 2048", "bprmf", "model.d=64")
 BPR_LARGE = ours("attrec-bench, AdaGrad, batch 8192", "bprmf", "model.d=64", batch=8192)
 POPULARITY = Job("attrec-bench", OWN, "ours", ("model=popularity",))
 
-TF_SHORT = tensorflow("TensorFlow class", d=100, maxlen=5, share=0.25)
-TF_LONG = tensorflow("TensorFlow class", d=64, maxlen=50, share=0.125)
+RECLEARN_SHORT = tensorflow("RecLearn", "reclearn_attrec", d=100, maxlen=5, share=0.25)
+RECLEARN_LONG = tensorflow("RecLearn", "reclearn_attrec", d=64, maxlen=50, share=0.125)
+TF_SHORT = tensorflow("the TF class, rewritten", "tensorflow_attrec", d=100, maxlen=5, share=0.25)
+TF_LONG = tensorflow("the TF class, rewritten", "tensorflow_attrec", d=64, maxlen=50, share=0.125)
 RECBOLE_SAMPLED = recbole("RecBole, BPR loss", "Caser", "BPR", share=0.125)
 RECBOLE_FULL = recbole("RecBole, CE loss", "Caser", "CE", share=0.125)
 RECBOLE_BPR = recbole("RecBole, Adam, batch 2048", "BPR", "BPR", share=1)
 IMPLICIT_BPR = Job("implicit, SGD", IMPLICIT, "peers.implicit_bpr", ("--d", "64"))
 
 WORKS = (
-    Work("AttRec epoch, L 5, d 100", EPOCH, SHORT, 10, (Peer(TF_SHORT, 3.3),)),
-    Work("AttRec epoch, L 50, d 64", EPOCH, LONG, 45, (Peer(TF_LONG, 2.5),)),
+    Work("AttRec epoch, L 5, d 100", EPOCH, SHORT, 10, (Peer(RECLEARN_SHORT, 3.3), Peer(TF_SHORT, 3.3))),
+    Work("AttRec epoch, L 50, d 64", EPOCH, LONG, 45, (Peer(RECLEARN_LONG, 2.5), Peer(TF_LONG, 2.5))),
     Work("Caser epoch, L 5, d 64, 1 negative", EPOCH, CASER_SAMPLED, None, (Peer(RECBOLE_SAMPLED, 3),)),
     Work("Caser epoch, L 5, d 64, all items", EPOCH, CASER_FULL, None, (Peer(RECBOLE_FULL, 3),)),
     Work("BPR-MF epoch, d 64", EPOCH, BPR, None, (Peer(RECBOLE_BPR, 5), Peer(IMPLICIT_BPR))),

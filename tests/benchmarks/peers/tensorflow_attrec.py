@@ -5,20 +5,15 @@ L2 on the whole tables; one projection for query and key, padded keys masked, th
 Shapes: B users, L window length, d width; item 0 is padding.
 """
 
-import argparse
 from typing import Any
 
 import numpy as np
 import tensorflow as tf  # type: ignore[import-untyped]
 
-from tests.benchmarks.clock import Cost, tell, timed
-from tests.benchmarks.peers.history import HELD_OUT, load
+from tests.benchmarks.peers.keras_fit import run
 
-BATCH = 2048
 MASKED = -(2.0**32) + 1
 W, GAMMA, REGULARISER = 0.5, 0.5, 1e-6
-WARM_UP = 5
-"""Steps, in which the graph is traced."""
 
 
 class AttRec(tf.keras.Model):  # type: ignore[misc]
@@ -37,9 +32,10 @@ class AttRec(tf.keras.Model):  # type: ignore[misc]
         return tf.keras.layers.Embedding(rows, self.d, embeddings_initializer=normal, embeddings_regularizer=penalty)
 
     def call(self, batch: dict[str, Any]) -> Any:
-        """Users [B], windows [B, L], targets [B], negatives [B] -> distances [B, 2]; adds the loss."""
-        user, m = clipped(self.users(batch["users"])), self.interest(batch["windows"])
-        near, far = (self.distance(user, m, batch[items]) for items in ("targets", "negatives"))
+        """Users [B], windows [B, L], targets [B], negatives [B, 1] -> distances [B, 2]; adds the loss."""
+        batch = batch | {"neg_item": batch["neg_item"][:, 0]}
+        user, m = clipped(self.users(batch["user"])), self.interest(batch["click_seq"])
+        near, far = (self.distance(user, m, batch[items]) for items in ("pos_item", "neg_item"))
         self.add_loss(tf.reduce_sum(tf.nn.relu(near - far + GAMMA)))
         return tf.stack([near, far], axis=1)
 
@@ -69,38 +65,5 @@ def time_encoding(maxlen: int, d: int) -> np.ndarray:
     return np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(maxlen, -1)[:, :d].astype(np.float32)
 
 
-def epoch(folder: str, maxlen: int, d: int, share: float) -> Cost:
-    """Time a share of an epoch over all windows of the training events."""
-    train = load(folder).before(HELD_OUT)
-    random = np.random.default_rng(0)
-    users, windows, targets = train.windows(maxlen)
-    order = random.permutation(len(users))
-    negatives = random.integers(1, train.n_items + 1, len(users)).astype(np.int32)
-    arrays = {"users": users, "windows": windows, "targets": targets, "negatives": negatives}
-    arrays = {name: array[order] for name, array in arrays.items()}
-    model = AttRec(train.n_users, train.n_items, d, maxlen)
-    model.compile(optimizer=tf.keras.optimizers.Adam(1e-3), jit_compile=False)
-
-    def fit(rows: int) -> None:
-        some = {name: array[:rows] for name, array in arrays.items()}
-        model.fit(some, batch_size=BATCH, epochs=1, verbose=0)
-
-    fit(WARM_UP * BATCH)
-    rows = len(users) if share == 1 else int(len(users) * share) // BATCH * BATCH
-    return timed(lambda: fit(rows), rows / len(users))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder")
-    parser.add_argument("--maxlen", type=int, required=True)
-    parser.add_argument("--d", type=int, required=True)
-    parser.add_argument("--share", type=float, required=True)
-    arguments = parser.parse_args()
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tell(epoch=epoch(arguments.folder, arguments.maxlen, arguments.d, arguments.share))
-
-
 if __name__ == "__main__":
-    main()
+    run(lambda train, d, maxlen: AttRec(train.n_users, train.n_items, d, maxlen))
