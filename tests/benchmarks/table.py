@@ -14,7 +14,7 @@ Rounds = Sequence[Cost]
 def verdict(value: float, *, at_most: float | None = None, at_least: float | None = None) -> str:
     """Value and limit -> the last columns of a line; nothing where nothing is asked."""
     if at_most is not None:
-        return f"{'<= ' + format(at_most, '.3g'):>10}  {'ok' if value <= at_most else 'MISSED'}"
+        return f"{'<= ' + format(at_most, '.4g'):>10}  {'ok' if value <= at_most else 'MISSED'}"
     if at_least is not None:
         return f"{'>= ' + format(at_least, '.2g'):>10}  {'ok' if value >= at_least else 'MISSED'}"
     return ""
