@@ -39,4 +39,4 @@ bench-growth: .venv/ready
 	$(BIN)/python -m tests.benchmarks.growth
 
 clean:
-	rm -rf .venv runs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .bench runs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
