@@ -25,7 +25,8 @@ from attrec_bench.attrec_keywords import check
 from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD
 from attrec_bench.kernels import attention
-from attrec_bench.kernels.pairs import pair_scores
+from attrec_bench.kernels.metric import Measure, metric_scores
+from attrec_bench.kernels.pairs import plain_pair_scores
 from attrec_bench.kernels.squares import sum_of_squares
 from attrec_bench.training.losses import bpr, hinge, reduce
 
@@ -122,8 +123,7 @@ class AttRec(nn.Module):
 
     def interest(self, windows: Tensor) -> Tensor:
         """(5): windows [B, L] -> m [B, d]."""
-        compiled = self.X.device.type == "cpu" and self.X.dtype == torch.float32
-        if not compiled or self.W_K is not self.W_Q or self.aggregation in ("max", "min"):
+        if not compiled(self.X) or self.W_K is not self.W_Q or self.aggregation in ("max", "min"):
             return self.plain_interest(windows)
         form = attention.Form(
             diagonal={"none": attention.NO_MASK, "before_softmax": attention.BEFORE, "after_softmax": attention.AFTER}[
@@ -158,8 +158,7 @@ class AttRec(nn.Module):
 
     def loss(self, batch: Batch) -> Tensor:
         """(7): Batch -> scalar."""
-        items = torch.cat([batch.targets, batch.negatives], 1)
-        scores = pair_scores(self.query(batch.users, batch.windows), self.candidates(), items)
+        scores = self.scores_of(batch.users, batch.windows, torch.cat([batch.targets, batch.negatives], 1))
         positive, negative = scores[:, : self.T, None], scores[:, self.T :]
         B, T = batch.targets.shape
         counts = (batch.targets != PAD)[:, :, None]
@@ -181,6 +180,13 @@ class AttRec(nn.Module):
             separate = (self.W_Q,) if self.W_K is self.W_Q else (self.W_Q, self.W_K)
             total = total + self.l2_projection * sum(map(sum_of_squares, separate))
         return total
+
+    def scores_of(self, users: Tensor, windows: Tensor, items: Tensor) -> Tensor:
+        """(6) for some items: users [B], windows [B, L], items [B, N] -> [B, N]; padding scores 0."""
+        if not compiled(self.X):
+            return plain_pair_scores(self.query(users, windows), self.candidates(), items)
+        measure = Measure(w=self.w, dist=self.mode == "dist", cut=self.clip == "lookup")
+        return metric_scores(users, self.interest(windows), items, (self.U, self.V, self.X), measure)
 
     def query(self, users: Tensor, windows: Tensor) -> Tensor:
         """The user's side of (6): users [B], windows [B, L] -> [B, D], D = 2d (inner) or 2d + 2 (dist)."""
@@ -221,6 +227,11 @@ class AttRec(nn.Module):
         if self.clip == "after_step":
             for rows in (self.U, self.V, self.X):
                 rows.div_(rows.square().sum(1, keepdim=True).clamp_(min=1).sqrt_())
+
+
+def compiled(values: Tensor) -> bool:
+    """Return whether there are compiled loops for such a tensor; elsewhere the plain torch form runs."""
+    return values.device.type == "cpu" and values.dtype == torch.float32
 
 
 def time_encoding(maxlen: int, d: int, kind: str) -> Tensor:
