@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from attrec_bench.contract import Batch
 from attrec_bench.errors import require_number, require_whole
-from attrec_bench.kernels.pairs import pair_scores
+from attrec_bench.kernels.comparisons import Regularisers, comparisons_loss
+from attrec_bench.kernels.pairs import plain_pair_scores
 from attrec_bench.training.losses import bpr
 
 
@@ -44,21 +45,28 @@ class BPRMF(nn.Module):
         regularisers = {"user": reg_user, "positive": reg_positive, "negative": reg_negative, "bias": reg_bias}
         for name, weight in regularisers.items():
             require_number(f"reg_{name}", weight, "be at least 0", lambda value: value >= 0)
-        self.reg_user, self.reg_bias = reg_user, reg_bias
-        self.reg_positive, self.reg_negative = reg_positive, reg_negative
+        self.weights = Regularisers(reg_user, reg_positive, reg_negative, reg_bias)
         self.users = nn.Parameter(torch.empty(n_users, d).normal_(std=init_std, generator=generator))
         self.items = nn.Parameter(torch.empty(n_items + 1, d).normal_(std=init_std, generator=generator))
         self.bias = nn.Parameter(torch.zeros(n_items + 1, 1))
 
     def loss(self, batch: Batch) -> Tensor:
         """Sum over comparisons of -ln sigmoid(score(u, i) - score(u, j)) and of the touched rows' regularisers."""
-        N = batch.negatives.shape[1]
-        items = torch.cat([batch.targets, batch.negatives], 1)
-        scores = pair_scores(self.query(batch.users, batch.windows), self.candidates(), items)
-        touched = N * self.reg_user * norms(self.users, batch.users)
-        touched = touched + N * self.reg_positive * norms(self.items, batch.targets)
-        touched = touched + self.reg_negative * norms(self.items, batch.negatives)
-        touched = touched + self.reg_bias * norms(self.bias, items)
+        if self.users.device.type == "cpu" and self.users.dtype == torch.float32:
+            indices = (batch.users, batch.targets[:, 0], batch.negatives)
+            return comparisons_loss(indices, (self.users, self.items, self.bias), self.weights)
+        return self.plain_loss(batch)
+
+    def plain_loss(self, batch: Batch) -> Tensor:
+        """The same in torch: what the compiled loop must equal."""
+        items, N = torch.cat([batch.targets, batch.negatives], 1), batch.negatives.shape[1]
+        scores = plain_pair_scores(self.query(batch.users, batch.windows), self.candidates(), items)
+        touched = N * self.weights.user * norms(self.users, batch.users)
+        touched = touched + N * self.weights.positive * norms(self.items, batch.targets)
+        touched = touched + self.weights.negative * norms(self.items, batch.negatives)
+        touched = touched + self.weights.bias * (
+            N * norms(self.bias, batch.targets) + norms(self.bias, batch.negatives)
+        )
         return bpr(scores[:, :1], scores[:, 1:]).sum() + touched / 2
 
     def query(self, users: Tensor, windows: Tensor) -> Tensor:
@@ -77,8 +85,4 @@ class BPRMF(nn.Module):
 
 def norms(table: Tensor, rows: Tensor) -> Tensor:
     """Table [n, d], rows of any shape -> the sum of the rows' squared norms, a row as often as it is named."""
-    if rows.numel() < len(table):
-        return F.embedding(rows, table).square().sum()
-    # Each row's norm times how often it is named: cheaper than a gather and a scatter once most rows are named.
-    named = table.new_zeros(len(table)).index_add_(0, rows.flatten(), table.new_ones(rows.numel()))
-    return table.square().sum(1) @ named
+    return F.embedding(rows, table).square().sum()
