@@ -95,6 +95,12 @@ def chunk_size(n_items: int) -> int:
     return min(1 << (fitting.bit_length() - 1), 512)
 
 
+def block_size(n: int, size: int) -> int:
+    """Return how many of n rows make a block: whole chunks, and blocks so even that hardly a row is done twice."""
+    blocks = -(-n // BLOCK)
+    return -(-n // (blocks * size)) * size if n > size else n
+
+
 def scored(model: Scorer, asked: Queries) -> Iterator[tuple[slice, Tensor]]:
     """Yield (rows, their scores [C, I+1]), chunk by chunk; the next chunk may overwrite the scores of the last.
 
@@ -107,7 +113,7 @@ def scored(model: Scorer, asked: Queries) -> Iterator[tuple[slice, Tensor]]:
         return
     candidates = model.candidates().T.contiguous()
     kept = candidates.new_empty(min(size, len(asked)), candidates.shape[1])  # one piece of memory that stays cached
-    for block in parts(len(asked), BLOCK):
+    for block in parts(len(asked), block_size(len(asked), size)):
         known = model.query(asked.users[block], asked.windows[block])
         for part in parts(len(known), size):
             yield slice(block.start + part.start, block.start + part.stop), torch.mm(known[part], candidates, out=kept)
