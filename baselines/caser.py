@@ -1,6 +1,7 @@
 """Caser: convolutions over the window as an image.
 
 Tang and Wang, "Personalized Top-N Sequential Recommendation via Convolutional Sequence Embedding", WSDM 2018.
+``output=tied`` is the form of RecBole (recbole/model/sequential_recommender/caser.py), whose results are often quoted.
 Shapes: B users, L window length (``maxlen``), T targets, N negatives, d width, I items; item 0 is padding.
 """
 
@@ -11,9 +12,9 @@ from torch import Tensor, nn
 from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD
 from attrec_bench.errors import require_choice, require_number, require_whole
+from attrec_bench.kernels.cross_entropy import cross_entropy
 from attrec_bench.kernels.dropout import dropout
 from attrec_bench.kernels.pairs import pair_scores
-from attrec_bench.kernels.softmax import log_sum_exp
 from attrec_bench.training.losses import binary_cross_entropy, reduce
 
 
@@ -25,6 +26,7 @@ class Caser(nn.Module):
     n_h            horizontal filters (h x d) for each height h = 1..L: ReLU, then max over time (eq. 4 to 6)
     dropout        on the concatenated features
     loss           bce: targets against sampled negatives (eq. 12); softmax: cross-entropy over all items
+    output         separate: W' and b' as published; tied: ReLU(F [z, P_u] + c) . Q_i, a second layer and no tables
     """
 
     def __init__(
@@ -40,14 +42,16 @@ class Caser(nn.Module):
         n_h: int,
         dropout: float,
         loss: str,
+        output: str,
     ) -> None:
         super().__init__()
         for name, value in {"d": d, "maxlen": maxlen, "T": T, "n_v": n_v, "n_h": n_h}.items():
             require_whole(name, value, 1)
         require_number("dropout", dropout, "lie in [0, 1)", lambda share: 0 <= share < 1)
         require_choice("loss", loss, ("bce", "softmax"))
+        require_choice("output", output, ("separate", "tied"))
         self.maxlen, self.T, self.n_h, self.dropout, self.loss_name = maxlen, T, n_h, dropout, loss
-        self.uses_negatives = loss == "bce"
+        self.uses_negatives, self.output = loss == "bce", output
 
         def normal(*shape: int, std: float) -> nn.Parameter:
             return nn.Parameter(torch.empty(shape).normal_(std=std, generator=generator))
@@ -57,14 +61,18 @@ class Caser(nn.Module):
 
         self.P = normal(n_users, d, std=1 / d)
         self.Q = normal(n_items + 1, d, std=1 / d)
-        self.W = normal(n_items + 1, 2 * d, std=1 / (2 * d))
-        self.b = nn.Parameter(torch.zeros(n_items + 1, 1))
         self.vertical = uniform(n_v, maxlen, fan_in=maxlen)
         self.horizontal = nn.ParameterList(uniform(n_h, h * d, fan_in=h * d) for h in range(1, maxlen + 1))
         self.horizontal_bias = uniform(maxlen, n_h, fan_in=d)
         features = n_v * d + n_h * maxlen
         self.full = uniform(d, features, fan_in=features)
         self.full_bias = uniform(d, fan_in=features)
+        if output == "separate":
+            self.W = normal(n_items + 1, 2 * d, std=1 / (2 * d))
+            self.b = nn.Parameter(torch.zeros(n_items + 1, 1))
+        else:
+            self.second = uniform(d, 2 * d, fan_in=2 * d)
+            self.second_bias = uniform(d, fan_in=2 * d)
         with torch.no_grad():
             self.Q[PAD] = 0
 
@@ -92,15 +100,21 @@ class Caser(nn.Module):
             rows += [F.pad(filters, (t * d, (self.maxlen - h - t) * d)) for t in range(self.maxlen - h + 1)]
         return torch.cat(rows)
 
-    def query(self, users: Tensor, windows: Tensor) -> Tensor:
-        """Eq. 9: users [B], windows [B, L] -> [B, 2d + 1]."""
+    def state(self, users: Tensor, windows: Tensor) -> Tensor:
+        """Eq. 9: users [B], windows [B, L] -> [z, P_u] [B, 2d], or through the second layer [B, d]."""
         kept = dropout(self.features(windows), self.dropout, self.training)
         z = F.relu(F.linear(kept, self.full, self.full_bias))
-        return torch.cat([z, F.embedding(users, self.P), z.new_ones(len(z), 1)], 1)
+        joined = torch.cat([z, F.embedding(users, self.P)], 1)
+        return joined if self.output == "separate" else F.relu(F.linear(joined, self.second, self.second_bias))
+
+    def query(self, users: Tensor, windows: Tensor) -> Tensor:
+        """Users [B], windows [B, L] -> [B, D], D = 2d + 1 (separate) or d (tied)."""
+        state = self.state(users, windows)
+        return torch.cat([state, state.new_ones(len(state), 1)], 1) if self.output == "separate" else state
 
     def candidates(self) -> Tensor:
-        """Return [I+1, 2d + 1]."""
-        return torch.cat([self.W, self.b], 1)
+        """Return [I+1, D]."""
+        return torch.cat([self.W, self.b], 1) if self.output == "separate" else self.Q
 
     def score(self, users: Tensor, windows: Tensor) -> Tensor:
         """Users [B], windows [B, L] -> [B, I+1]."""
@@ -108,11 +122,14 @@ class Caser(nn.Module):
 
     def loss(self, batch: Batch) -> Tensor:
         """Batch -> scalar: the mean over targets plus the mean over negatives (bce), or over targets (softmax)."""
-        query, real = self.query(batch.users, batch.windows), batch.targets != PAD
+        real = batch.targets != PAD
         if self.loss_name == "softmax":
-            candidates = self.candidates()
-            everything = log_sum_exp(query, candidates[PAD + 1 :])
-            return reduce(everything[:, None] - pair_scores(query, candidates, batch.targets), real, "mean")
+            state = self.state(batch.users, batch.windows)
+            items, bias = (
+                (self.W, self.b[:, 0]) if self.output == "separate" else (self.Q, state.new_zeros(len(self.Q)))
+            )
+            return cross_entropy(state, items, bias, batch.targets) / real.sum().clamp(min=1)
+        query = self.query(batch.users, batch.windows)
         scores = pair_scores(query, self.candidates(), torch.cat([batch.targets, batch.negatives], 1))
         positive, negative = binary_cross_entropy(scores[:, : self.T], scores[:, self.T :])
         return reduce(positive, real, "mean") + negative.mean()

@@ -9,7 +9,7 @@ import torch
 from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD
 from attrec_bench.training.batches import generator
-from baselines.bprmf import BPRMF, norms
+from baselines.bprmf import BPRMF
 from baselines.caser import Caser
 from baselines.random import Random
 
@@ -25,16 +25,10 @@ def test_bprmf_loss_of_a_worked_case() -> None:
     batch = Batch(torch.tensor([1]), torch.zeros(1, 0, dtype=torch.long), torch.tensor([[3]]), torch.tensor([[1, 2]]))
     # User (1, 2): item 3 scores 1*2 + 2*1 - 1 = 3, item 1 scores 1.5, item 2 scores 2.
     comparisons = -math.log(1 / (1 + math.exp(-1.5))) - math.log(1 / (1 + math.exp(-1.0)))
-    # Two comparisons, each touching the user (5), the target (5) and its negative (1 each); biases once an item.
-    touched = 0.5 * (2 * (0.1 * 5 + 0.2 * 5) + 0.3 * (1 + 1) + 0.4 * (1 + 0.25 + 0))
+    # Two comparisons, each touching the user (5), the target (5), its negative (1 each) and the two items' biases.
+    touched = 0.5 * (2 * (0.1 * 5 + 0.2 * 5) + 0.3 * (1 + 1) + 0.4 * (2 * 1 + 0.25 + 0))
     assert model.loss(batch).item() == pytest.approx(comparisons + touched, rel=1e-6)
-
-
-def test_norms_count_a_row_as_often_as_it_is_named_in_both_forms() -> None:
-    table = torch.tensor([[1.0, 2.0], [3.0, 0.0], [0.0, 1.0], [5.0, 5.0]])
-    few, many = torch.tensor([[1], [1]]), torch.tensor([[1, 1], [0, 2]])
-    assert norms(table, few).item() == 9 + 9
-    assert norms(table, many).item() == 9 + 9 + 5 + 1
+    assert model.plain_loss(batch).item() == pytest.approx(comparisons + touched, rel=1e-6)
 
 
 def test_bprmf_gradient_is_the_step_of_learnbpr() -> None:
@@ -76,14 +70,16 @@ def caser_features_by_loops(model: Caser, window: list[int]) -> list[float]:
 
 @pytest.mark.parametrize("window", [[3, 1, 4, 2], [PAD, PAD, 5, 1]])
 def test_caser_features_equal_its_equations(window: list[int]) -> None:
-    model = Caser(3, 6, generator(0, "t"), d=5, maxlen=4, T=2, n_v=2, n_h=3, dropout=0.0, loss="bce")
+    model = Caser(3, 6, generator(0, "t"), d=5, maxlen=4, T=2, n_v=2, n_h=3, dropout=0.0, loss="bce", output="separate")
     found = model.features(torch.tensor([window]))[0].detach().numpy()
     np.testing.assert_allclose(found, caser_features_by_loops(model, window), rtol=1e-5, atol=1e-6)
 
 
 def test_caser_scores_equal_its_equations() -> None:
     """Equations 9 and 10 over the features; without the ReLU of equation 9 some entry of z would be below 0."""
-    model = Caser(3, 6, generator(1, "t"), d=5, maxlen=4, T=2, n_v=2, n_h=3, dropout=0.5, loss="bce").eval()
+    model = Caser(
+        3, 6, generator(1, "t"), d=5, maxlen=4, T=2, n_v=2, n_h=3, dropout=0.5, loss="bce", output="separate"
+    ).eval()
     window = [3, 1, 4, 2]
     linear = model.full.detach().double().numpy() @ caser_features_by_loops(model, window)
     z = np.maximum(linear + model.full_bias.detach().double().numpy(), 0)
@@ -94,9 +90,23 @@ def test_caser_scores_equal_its_equations() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_tied_caser_scores_by_a_second_layer_and_its_input_table() -> None:
+    model = Caser(
+        3, 6, generator(1, "t"), d=5, maxlen=3, T=1, n_v=2, n_h=3, dropout=0.5, loss="softmax", output="tied"
+    ).eval()
+    numbers = {name: value.detach().double().numpy() for name, value in model.named_parameters()}
+    z = np.maximum(numbers["full"] @ caser_features_by_loops(model, [3, 1, 4]) + numbers["full_bias"], 0)
+    linear = numbers["second"] @ np.concatenate([z, numbers["P"][2]]) + numbers["second_bias"]
+    assert 0 < (linear < 0).sum() < len(linear)
+    found = model.score(torch.tensor([2]), torch.tensor([[3, 1, 4]]))[0].detach().numpy()
+    np.testing.assert_allclose(found, numbers["Q"] @ np.maximum(linear, 0), rtol=1e-5, atol=1e-6)
+    assert not {"W", "b"} & set(numbers)
+
+
+@pytest.mark.parametrize("output", ["separate", "tied"])
 @pytest.mark.parametrize("loss", ["bce", "softmax"])
-def test_caser_losses_from_its_scores(loss: str) -> None:
-    model = Caser(3, 6, generator(0, "t"), d=5, maxlen=3, T=2, n_v=2, n_h=3, dropout=0.0, loss=loss)
+def test_caser_losses_from_its_scores(loss: str, output: str) -> None:
+    model = Caser(3, 6, generator(0, "t"), d=5, maxlen=3, T=2, n_v=2, n_h=3, dropout=0.0, loss=loss, output=output)
     batch = Batch(
         torch.tensor([0, 2]), torch.tensor([[PAD, 1, 2], [3, 4, 5]]), torch.tensor([[3, PAD], [1, 6]]),
         torch.tensor([[4, 5], [2, 2]]),

@@ -8,13 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD
+from attrec_bench.kernels.cross_entropy import cross_entropy, plain_cross_entropy
 from attrec_bench.kernels.dropout import dropout
 from attrec_bench.kernels.gathering import plain_seen_before, plain_slices, seen_before, slices
 from attrec_bench.kernels.pairs import pair_scores, plain_pair_scores
 from attrec_bench.kernels.softmax import log_sum_exp, plain_log_sum_exp
 from attrec_bench.kernels.squares import sum_of_squares
 from attrec_bench.training.batches import Unseen, generator
+from baselines.bprmf import BPRMF
 from tests.small import random_histories
 from tests.test_attrec import model
 
@@ -160,6 +163,68 @@ def test_seen_before(seed: int) -> None:
         users,
     )
     assert torch.equal(seen_before(*given_to), plain_seen_before(*given_to))
+
+
+@pytest.mark.parametrize("mode", ["dist", "inner"])
+@pytest.mark.parametrize("clip", ["lookup", "none"])
+@pytest.mark.parametrize("w", [0.0, 0.3, 1.0])
+def test_metric_scores_and_their_gradients(mode: str, clip: str, w: float) -> None:
+    """Tables whose rows have norms on both sides of 1, items that repeat and one that is padding."""
+    random = generator(0, "metric")
+    users, items = torch.tensor([3, 0, 3, 1]), torch.tensor([[1, 4, PAD], [4, 4, 2], [7, 1, 1], [5, 6, 3]])
+    windows, slopes = windows_with_padding(3, 11)[2:6], torch.randn(4, 3, generator=random)
+    gradients = []
+    for precision in (torch.float32, torch.float64):
+        built = model("attrec", d=6, maxlen=3, mode=mode, clip=clip, w=w, init_std=0.4).to(precision)
+        norms = built.V.detach()[1:].norm(dim=1)
+        assert bool((norms > 1).any())
+        assert bool((norms < 1).any())
+        scores = built.scores_of(users, windows, items)
+        (scores * slopes).sum().backward()  # type: ignore[no-untyped-call]
+        gradients.append((scores.detach().float(), *(getattr(built, name).grad.float() for name in "UVX")))
+    for compiled, plain in zip(*gradients, strict=True):
+        torch.testing.assert_close(compiled, plain, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("N", [1, 3])
+def test_comparisons_and_their_gradients(N: int) -> None:
+    """LearnBPR's loss beside plain torch: a large difference of each sign, a user and an item that come twice."""
+    random = generator(0, "comparisons")
+    batch = Batch(
+        torch.tensor([2, 0, 2, 1]),
+        torch.zeros(4, 0, dtype=torch.long),
+        torch.tensor([[1], [2], [3], [1]]),
+        torch.randint(1, 5, (4, N), generator=random),
+    )
+    gradients = []
+    for form in ("loss", "plain_loss"):
+        built = BPRMF(
+            3, 4, generator(0, "t"), d=7, reg_user=0.1, reg_positive=0.2, reg_negative=0.3, reg_bias=0.4, init_std=2.0
+        )
+        with torch.no_grad():
+            built.bias[1], built.bias[2] = 60.0, -60.0
+        loss = getattr(built, form)(batch)
+        (0.5 * loss).backward()
+        gradients.append((loss.detach(), built.users.grad, built.items.grad, built.bias.grad))
+    for compiled, plain in zip(*gradients, strict=True):
+        close(compiled, plain)
+
+
+@pytest.mark.parametrize("piece", [1, 200, 1 << 19])
+def test_cross_entropy_and_its_gradients(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attrec_bench.kernels.cross_entropy.PIECE", piece)
+    random = generator(0, "cross-entropy")
+    targets = torch.randint(1, 12, (40, 2), generator=random)
+    targets[3, 1], targets[7] = PAD, PAD
+    base = [torch.randn(size, generator=random) * std for size, std in (((40, 5), 9), ((12, 5), 1), ((12,), 3))]
+    gradients = []
+    for function in (cross_entropy, plain_cross_entropy):
+        query, items, bias = (part.clone().requires_grad_() for part in base)
+        loss = function(query, items, bias, targets)
+        (loss / 7).backward()  # type: ignore[no-untyped-call]
+        gradients.append((loss.detach(), query.grad, items.grad, bias.grad))
+    for piecewise, plain in zip(*gradients, strict=True):
+        close(piecewise, plain)
 
 
 @pytest.mark.parametrize("piece", [1, 40, 1 << 19])

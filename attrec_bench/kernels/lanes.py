@@ -56,15 +56,13 @@ def weighted_sum(weights: Floats, rows: Floats, out: Floats) -> None:
 
 
 @njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
-def softmax(row: Floats, left_out: int, powers: NDArray[np.int32]) -> None:
-    """Softmax in place without one entry, which becomes 0; a negative left_out leaves none out.
+def exponentials(row: Floats, least: np.float32, powers: NDArray[np.int32]) -> tuple[np.float32, np.float32]:
+    """Replace a row by exp(row - top); return top, its largest entry and at least ``least``, and the new row's sum.
 
     exp(x) = 2^n exp(f) with n whole and |f| <= ln(2) / 2: the polynomial is good to 2e-7, and 2^n is written as the
     bits of a float into ``powers``, so that the loops run in lanes, as calls of exp do not.
     """
-    if left_out >= 0:
-        row[left_out] = LEAST
-    top = LEAST
+    top = least
     for j in range(len(row)):
         top = max(top, row[j])
     for j in range(len(row)):
@@ -75,14 +73,30 @@ def softmax(row: Floats, left_out: int, powers: NDArray[np.int32]) -> None:
         p = (p * f + np.float32(1 / 24)) * f + np.float32(1 / 6)
         row[j] = ((p * f + np.float32(0.5)) * f + np.float32(1)) * f + np.float32(1)
         powers[j] = (np.int32(n) + np.int32(127)) << np.int32(23)
-    if left_out >= 0:
-        row[left_out] = np.float32(0)
     scales, total = powers.view(np.float32), np.float32(0)
     for j in range(len(row)):
         row[j] *= scales[j]
         total += row[j]
+    return top, total
+
+
+@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+def scale(row: Floats, factor: np.float32) -> None:
+    """row *= factor."""
     for j in range(len(row)):
-        row[j] /= total
+        row[j] *= factor
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def softmax(row: Floats, left_out: int, powers: NDArray[np.int32]) -> None:
+    """Softmax in place without one entry, which becomes 0; a negative left_out leaves none out."""
+    if left_out >= 0:
+        row[left_out] = LEAST
+    total = exponentials(row, LEAST, powers)[1]
+    if left_out >= 0:
+        total -= row[left_out]
+        row[left_out] = np.float32(0)
+    scale(row, np.float32(1) / total)
 
 
 @njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -46,9 +46,11 @@ def recbole(label: str, model: str, loss: str, share: float) -> Job:
 
 CASER = ("model.T=1", "model.d=64", "model.maxlen=5", "train.windows=padded")
 SHORT = ours("attrec-bench", "attrec_tf2", "model.d=100", "model.maxlen=5")
+NARROW = ours("attrec-bench", "attrec_tf2", "model.d=64", "model.maxlen=5")
 LONG = ours("attrec-bench", "attrec_tf2", "model.d=64", "model.maxlen=50")
 CASER_SAMPLED = ours("attrec-bench, bce", "caser", *CASER)
-CASER_FULL = ours("attrec-bench, softmax", "caser", "model.loss=softmax", *CASER)
+CASER_TIED = ours("attrec-bench, RecBole's form", "caser", "model.loss=softmax", "model.output=tied", *CASER)
+CASER_FULL = ours("attrec-bench, the paper's width 2d+1", "caser", "model.loss=softmax", *CASER)
 BPR = ours("attrec-bench, AdaGrad, batch 2048", "bprmf", "model.d=64")
 BPR_LARGE = ours("attrec-bench, AdaGrad, batch 8192", "bprmf", "model.d=64", batch=8192)
 POPULARITY = Job("attrec-bench", OWN, "ours", ("model=popularity",))
@@ -66,10 +68,12 @@ WORKS = (
     Work("AttRec epoch, L 5, d 100", EPOCH, SHORT, 10, (Peer(RECLEARN_SHORT, 3.3), Peer(TF_SHORT, 3.3))),
     Work("AttRec epoch, L 50, d 64", EPOCH, LONG, 45, (Peer(RECLEARN_LONG, 2.5), Peer(TF_LONG, 2.5))),
     Work("Caser epoch, L 5, d 64, 1 negative", EPOCH, CASER_SAMPLED, None, (Peer(RECBOLE_SAMPLED, 3),)),
-    Work("Caser epoch, L 5, d 64, all items", EPOCH, CASER_FULL, None, (Peer(RECBOLE_FULL, 3),)),
+    Work("Caser epoch, L 5, d 64, all items", EPOCH, CASER_TIED, None, (Peer(RECBOLE_FULL, 3),)),
+    Work("Caser epoch, L 5, d 64, all items", EPOCH, CASER_FULL, None, (Peer(RECBOLE_FULL),)),
     Work("BPR-MF epoch, d 64", EPOCH, BPR, None, (Peer(RECBOLE_BPR, 5), Peer(IMPLICIT_BPR))),
     Work("BPR-MF epoch, d 64", EPOCH, BPR_LARGE, None, (Peer(RECBOLE_BPR), Peer(IMPLICIT_BPR, 1 / 3))),
-    Work("full ranking, AttRec, L 5, d 100", RANKING, SHORT, 0.11),
+    Work("full ranking, AttRec, L 5, d 64", RANKING, NARROW, 0.11),
+    Work("full ranking, AttRec, L 5, d 100", RANKING, SHORT),
     Work("full ranking, AttRec, L 50, d 64", RANKING, LONG),
     Work("full ranking, BPR-MF, d 64", RANKING, BPR, 0.08, (Peer(RECBOLE_BPR), Peer(IMPLICIT_BPR))),
     Work("full ranking, Caser, L 5, d 64", RANKING, CASER_SAMPLED, None, (Peer(RECBOLE_SAMPLED),)),
