@@ -1,5 +1,7 @@
 """What a data set holds, in words: the facts a reader of a table needs about its data."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from attrec_bench.data.interactions import Interactions
@@ -15,6 +17,7 @@ def describe(data: Interactions) -> str:
         "users": f"{data.n_users:,}",
         "items": f"{data.n_items:,}",
         "interactions": f"{len(data):,} (density {density:.2%})",
+        **{f"left out by {setting}": f"{count:,} interactions" for setting, count in data.removed.items()},
         "events a user": f"{lengths.min()} to {lengths.max():,}, median {np.median(lengths):g}",
         "users with fewer than 3 events": f"{int((lengths < 3).sum()):,} (they train only)",
         "repeated (user, item) pairs": f"{len(data) - pairs:,}",
@@ -22,6 +25,11 @@ def describe(data: Interactions) -> str:
         "users whose last event is undefined": f"{last / data.n_users:.1%}: protocol.tie_order decides what is tested",
         "sha256": data.sha256,
     }
+    return aligned(lines)
+
+
+def aligned(lines: Mapping[str, str]) -> str:
+    """{"users": "943", ...} -> a line each, with the values below one another."""
     width = max(map(len, lines))
     return "".join(f"{name:<{width}}  {value}\n" for name, value in lines.items())
 
