@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from attrec_bench.data.describe import aligned, tied_events
+from attrec_bench.data.describe import UNTOLD, aligned, tied_events
 from attrec_bench.data.interactions import Interactions, Ints
 from attrec_bench.data.splits import Split
 
@@ -23,7 +23,8 @@ class Audit:
     density                events / (users * items)
     tied_events            of events that share their time with another one of the same user: their order is undefined
     tied_users             of users who have several events at their last time: what is tested is undefined
-    duplicates             events that equal an earlier row of the file in user, item and time
+    duplicates             events that equal another row of the file in user, item and time
+                           The last three are None for an order without ties: it does not tell how it came about
     repeats                of events whose user has another event with that item, told earlier or earlier in the file
     repeated_test          of test events whose user met the item in training
     unseen_test            of test events whose item is in no training event: no model that learns items can find them
@@ -35,9 +36,9 @@ class Audit:
     items: int
     events: int
     density: float
-    tied_events: float
-    tied_users: float
-    duplicates: int
+    tied_events: float | None
+    tied_users: float | None
+    duplicates: int | None
     repeats: float
     train: int
     valid: int
@@ -61,7 +62,7 @@ def audit(interactions: Interactions, split: Split) -> Audit:
     if not len(split.test):
         raise ValueError("an audit needs a split with test events")
     events, (tied, last) = len(interactions), tied_events(interactions)
-    pairs = _pairs(interactions)
+    pairs, ties_are_known = _pairs(interactions), interactions.clock != "order" or tied > 0
     met = np.isin(_pairs(split.test), _pairs(split.train))
     known = np.isin(split.test.items, split.train.items)
     return Audit(
@@ -69,9 +70,9 @@ def audit(interactions: Interactions, split: Split) -> Audit:
         items=interactions.n_items,
         events=events,
         density=events / (interactions.n_users * interactions.n_items),
-        tied_events=tied / events,
-        tied_users=last / interactions.n_users,
-        duplicates=_repeated(pairs, interactions.times),
+        tied_events=tied / events if ties_are_known else None,
+        tied_users=last / interactions.n_users if ties_are_known else None,
+        duplicates=_repeated(pairs, interactions.times) if ties_are_known else None,
         repeats=_repeated(pairs) / events,
         train=len(split.train),
         valid=len(split.valid),
@@ -88,35 +89,46 @@ def footnote(made: Audit) -> dict[str, float | None]:
     return {name: values[name] for name in FOOTNOTE}
 
 
-def told(made: Audit, data: Interactions) -> str:
-    """One aligned table, in the words of its reader."""
-    lines = {
-        "data set": data.name,
-        "users": f"{made.users:,}",
-        "items": f"{made.items:,}",
-        "events": f"{made.events:,} (density {made.density:.2%})",
-        **{f"left out by {setting}": f"{count:,} events" for setting, count in data.removed.items()},
-        "split": f"{made.train:,} training, {made.valid:,} validation and {made.test:,} test events",
-        "times": CLOCK_WORDS[data.clock],
-        "events tied in time": f"{made.tied_events:.1%} share their time with another of the same user",
-        "users tied at the end": f"{made.tied_users:.1%} have several last events: protocol.tie_order decides the test",
-        "duplicate rows": f"{made.duplicates:,} equal an earlier row in user, item and time",
-        "repeated pairs": f"{made.repeats:.1%} of events are another one of the same user with the same item",
-        "test items met before": f"{made.repeated_test:.1%} of test events are with an item of the user's training",
-        "test items never trained on": f"{made.unseen_test:.2%}: no recall above {made.recall_ceiling:.2%}",
-        "training later than the test": "unknown: users' times cannot be compared"
-        if made.later_train is None
-        else f"{made.later_train:.1%} of training events, on average over test events",
-    }
-    return aligned(lines)
-
-
 CLOCK_WORDS = {
     "second": "seconds",
     "day": "whole days",
     "relative day": "whole days since each user's own first event",
-    "order": "none, the order of each user's events only",
+    "order": "none, only the order of each user's events",
 }
+
+
+def told(made: Audit, data: Interactions) -> str:
+    """One aligned table, in the words of its reader."""
+    left_out = {f"left out by {setting}": f"{count:,} events" for setting, count in data.removed.items()}
+    return aligned(
+        {
+            "data set": data.name,
+            "users": f"{made.users:,}",
+            "items": f"{made.items:,}",
+            "events": f"{made.events:,} (density {made.density:.2%})",
+            **left_out,
+            "split": f"{made.train:,} training, {made.valid:,} validation and {made.test:,} test events",
+            "times": CLOCK_WORDS[data.clock],
+            **_ties(made),
+            "repeated pairs": f"{made.repeats:.1%} of events repeat another one of that user with that item",
+            "test items met before": f"{made.repeated_test:.1%} of test events are with an item of the user's training",
+            "test items never trained on": f"{made.unseen_test:.2%}: no recall above {made.recall_ceiling:.2%}",
+            "training later than the test": "unknown, users' times cannot be compared"
+            if made.later_train is None
+            else f"{made.later_train:.1%} of training events, on average over test events",
+        }
+    )
+
+
+def _ties(made: Audit) -> dict[str, str]:
+    """What is undefined, where the data tell."""
+    if made.tied_events is None or made.tied_users is None or made.duplicates is None:
+        return dict.fromkeys(("events tied in time", "users tied at the end", "duplicate rows"), UNTOLD)
+    return {
+        "events tied in time": f"{made.tied_events:.1%} share their time with another of the same user",
+        "users tied at the end": f"{made.tied_users:.1%} have several last events: protocol.tie_order decides the test",
+        "duplicate rows": f"{made.duplicates:,} equal another row in user, item and time",
+    }
 
 
 def _pairs(data: Interactions) -> Ints:

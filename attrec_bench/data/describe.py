@@ -6,6 +6,9 @@ import numpy as np
 
 from attrec_bench.data.interactions import Interactions
 
+UNDEFINED, UNDEFINED_LAST = "events whose order is undefined", "users whose last event is undefined"
+UNTOLD = "unknown, the data do not tell where their order was free"
+
 
 def describe(data: Interactions) -> str:
     """Return lines of text: counts, density, lengths, how much of the order is undefined, repeats and the sum."""
@@ -21,10 +24,12 @@ def describe(data: Interactions) -> str:
         "events a user": f"{lengths.min()} to {lengths.max():,}, median {np.median(lengths):g}",
         "users with fewer than 3 events": f"{int((lengths < 3).sum()):,} (they train only)",
         "repeated (user, item) pairs": f"{len(data) - pairs:,}",
-        "events whose order is undefined": f"{tied / len(data):.1%} share their time with another of the same user",
-        "users whose last event is undefined": f"{last / data.n_users:.1%}: protocol.tie_order decides what is tested",
+        UNDEFINED: f"{tied / len(data):.1%} share their time with another of the same user",
+        UNDEFINED_LAST: f"{last / data.n_users:.1%}: protocol.tie_order decides what is tested",
         "sha256": data.sha256,
     }
+    if data.clock == "order" and not tied:
+        lines |= dict.fromkeys((UNDEFINED, UNDEFINED_LAST), UNTOLD)
     return aligned(lines)
 
 

@@ -19,7 +19,7 @@ from attrec_bench.errors import InputError, require
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _TITLE_SEPARATORS = {".item": ("|",), ".dat": ("::", "\t")}
-"""Of files without a quoting rule, by suffix; of several the first that occurs counts. Anything else is a csv."""
+"""Of files without a quoting rule, by suffix; of several the first that stands in the first line. Else: a csv."""
 
 
 def content(path: Path) -> bytes:
@@ -81,7 +81,8 @@ def _titles(path: Path) -> dict[str, str] | None:
     if separators is None:
         rows = list(csv_reader(StringIO(text)))
     else:
-        separator = next((each for each in separators if each in text), separators[0])
+        first = text.partition("\n")[0]
+        separator = next((each for each in separators if each in first), separators[0])
         # not splitlines, which also breaks a line at characters that a title may hold, such as \x85 in iso-8859-1
         rows = [line.removesuffix("\r").split(separator) for line in text.split("\n")]
     return {row[0]: row[1] for row in rows if len(row) > 1}

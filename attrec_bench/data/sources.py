@@ -47,6 +47,8 @@ def amazon_ratings(path: str | Path, *, core: int | None, titles: str | None, mi
         return events(Path(path), columns, titles, min_rating)
     users, items = (np.unique(ids, return_inverse=True)[1] for ids in (columns.users, columns.items))
     kept = core_of(users, items, core, "core")
+    if not len(kept):
+        raise InputError(f"core={core} leaves none of the {len(columns.times):,} events of {path}")
     made = events(Path(path), columns.take(kept), titles, min_rating)
     return replace(made, removed={f"core={core}": len(columns.times) - len(kept), **made.removed})
 
@@ -109,13 +111,7 @@ def inter(
     """
     roles = _checked({"user": user, "item": item, "time": time, "rating": rating})
     data = content(Path(path))
-    typed = [name.rpartition(":") for name in _header(Path(path), data, "\t")]
-    for role, name in roles.items():
-        types = [kind for column, _, kind in typed if name is not None and column == name]
-        wanted = "token" if role in ("user", "item") else "float"
-        if types and types[0] != wanted:
-            raise InputError(f"{path}: {role} must be a {wanted}, got {name}:{types[0]} in the header")
-    header = [name if colon else f"{kind} without its type" for name, colon, kind in typed]
+    header = _untyped(Path(path), _header(Path(path), data, "\t"), roles)
     return _named(Path(path), data, "\t", header, roles, titles, min_rating, quoted=False)
 
 
@@ -163,6 +159,21 @@ def _named(
     if min_rating is not None and layout.rating is None:
         raise InputError(f"min_rating={min_rating} needs a rating column, {path} has only {', '.join(header)}")
     return events(path, read_columns(path, data, layout), titles, min_rating)
+
+
+def _untyped(path: Path, header: list[str], roles: Roles) -> list[str]:
+    """["user_id:token", ...] -> ["user_id", ...]; InputError for a column without a type and a role of another type."""
+    names = []
+    for column in header:
+        name, colon, kind = column.rpartition(":")
+        if not colon:
+            raise InputError(f"{path}: column {column!r} must have a type, as in {column}:token")
+        for role in (role for role, wanted in roles.items() if wanted == name):
+            needed = "token" if role in ("user", "item") else "float"
+            if kind != needed:
+                raise InputError(f"{path}: {role} must be of type {needed}, got {column}")
+        names.append(name)
+    return names
 
 
 def _place(path: Path, header: list[str], role: str, name: str) -> int:
