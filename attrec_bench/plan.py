@@ -25,7 +25,7 @@ SHORT_NAMES = ("w", "gamma", "maxlen")
 FACTS = ("n_users", "n_items", "generator")
 WHERE_AND_HOW_READ = (
     *("path", "folder", "layouts", "url", "sha256", "members", "counts"),
-    *("read", "user", "item", "time", "rating", "separator", "titles"),
+    *("read", "user", "item", "time", "rating", "separator", "titles", "clock"),
 )
 """Keys of a data set that a run does not consume: what they lead to is in the data's own sum."""
 
