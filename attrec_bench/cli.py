@@ -185,17 +185,12 @@ def recommend_verb(arguments: list[str]) -> None:
 
 
 def data_verb(arguments: list[str]) -> None:
-    """Print what a data set holds."""
+    """Print what a data set holds; with `audit`, what a figure on it is worth under the protocol."""
     if wants_help(arguments, DATA_HELP):
         return
-    if not arguments or "=" in arguments[0]:
-        raise InputError("data needs the name of a data set first: attrec-bench data ml-100k")
-    from attrec_bench.configuration import composed
-    from attrec_bench.data.describe import describe
-    from attrec_bench.plan import build
+    from attrec_bench.data_report import data_report
 
-    config = composed([f"dataset={arguments[0]}", *arguments[1:]])
-    print(describe(build(config.dataset)), end="")
+    print(data_report(arguments), end="")
 
 
 def wants_help(arguments: list[str], text: str) -> bool:

@@ -9,6 +9,7 @@ attrec-bench: sequential recommendation models under one protocol
   attrec-bench table dataset=ml-100k                        comparison table of the recorded runs
   attrec-bench recommend run=ID user=42 k=10                what a recorded model recommends, and why
   attrec-bench data ml-100k                                 fetch, check and describe a data set
+  attrec-bench data audit ml-100k                           ties, repeats, recall ceiling: what a figure on it is worth
 
 Each verb explains itself: attrec-bench VERB --help. dataset=planted needs no data and no network.
 """
@@ -34,8 +35,10 @@ The window's items are shown with the attention they receive, where the model ha
 """
 
 DATA_HELP = """\
-attrec-bench data NAME [KEY=VALUE ...]: fetch, check and describe a data set
+attrec-bench data [audit] NAME [KEY=VALUE ...]: fetch, check and describe a data set, or audit it under a protocol
 
   attrec-bench data ml-100k                      looked for in $ATTREC_BENCH_DATA/ml-100k, the cache, then downloaded
-  attrec-bench data csv dataset.path=my.csv      a file of your own
+  attrec-bench data csv dataset.path=my.csv      a file of your own; also inter (RecBole), sequences and pairs
+  attrec-bench data ml-1m dataset.k_core=5       also min_rating, min_user_events, min_item_events, duplicates=first
+  attrec-bench data audit ml-100k protocol.tie_order=item    undefined order, repeats, recall ceiling, leaks
 """

@@ -24,8 +24,8 @@ from attrec_bench.training.batches import generator
 SHORT_NAMES = ("w", "gamma", "maxlen")
 FACTS = ("n_users", "n_items", "generator")
 WHERE_AND_HOW_READ = (
-    *("path", "layouts", "url", "sha256", "members", "counts"),
-    *("user", "item", "time", "rating", "separator", "titles"),
+    *("path", "folder", "layouts", "url", "sha256", "members", "counts"),
+    *("read", "user", "item", "time", "rating", "separator", "titles", "clock"),
 )
 """Keys of a data set that a run does not consume: what they lead to is in the data's own sum."""
 

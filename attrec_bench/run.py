@@ -13,6 +13,7 @@ import torch
 from omegaconf import DictConfig
 
 from attrec_bench.contract import Counter, Learner, Scorer
+from attrec_bench.data.audit import audit, footnote
 from attrec_bench.data.interactions import Interactions
 from attrec_bench.data.splits import Split
 from attrec_bench.errors import require_bool, require_whole
@@ -83,6 +84,9 @@ def trained(planned: Plan, command: str) -> tuple[Scorer, Record]:
             "users": data.n_users,
             "items": data.n_items,
             "interactions": len(data),
+            "clock": data.clock,
+            "removed": dict(data.removed),
+            "audit": footnote(audit(data, split.refit() if planned.config["protocol"]["refit"] else split)),
         },
         code=planned.code,
         metrics={"valid": means(valid), "test": means(test)},

@@ -1,6 +1,7 @@
 """The command line as a user meets it: each case is a process of its own."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -133,6 +134,8 @@ def test_from_runs_to_a_table_and_a_recommendation(tmp_path: Path) -> None:
         (["table"], "no folder of records at runs"),
         (["recommend", "run=1"], "recommend needs user=..."),
         (["data"], "data needs the name of a data set"),
+        (["data", "audit"], "data audit needs the name of a data set first: attrec-bench data audit ml-100k"),
+        (["data", "audit", "csv", "dataset.path=/nowhere"], "dataset.path must be a file that exists"),
         (["data", "ml100k"], "did you mean 'ml-100k'?"),
         (["table", "markdown"], "arguments must be KEY=VALUE, got 'markdown'"),
     ],
@@ -161,3 +164,15 @@ def test_a_data_set_describes_itself(tmp_path: Path) -> None:
     done = bench("data", "planted", *SMALL[:3], folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "1,800" in done.stdout
+
+
+def test_an_audit_under_a_protocol(tmp_path: Path) -> None:
+    rows = "".join(f"{u},{i},5,{i // 2}\n" for u in range(3) for i in range(6)) + "9,1,5,1\n"
+    path = data_file(tmp_path, HEADER + rows)[1]
+    done = bench("data", "audit", "csv", path, "dataset.min_user_events=2", "protocol.last_tie=first", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = dict(re.split(r" {2,}", line, maxsplit=1) for line in done.stdout.splitlines())
+    assert lines["events"] == "18 (density 100.00%)"
+    assert lines["left out by min_user_events=2"] == "1 events"
+    assert lines["split"] == "12 training, 3 validation and 3 test events"
+    assert lines["events tied in time"].startswith("100.0% share")

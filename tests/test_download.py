@@ -87,7 +87,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def find(site: Site, sha256: str = SUM) -> Path:
     files, members = ["u.data", "other.csv"], ["set/u.data", "set/u.item"]
-    return locate(name="set", path=None, files=files, url=site.url, sha256=sha256, members=members)
+    return locate(name="set", folder="set", path=None, files=files, url=site.url, sha256=sha256, members=members)
 
 
 def left(cache: Path) -> list[str]:
@@ -173,7 +173,7 @@ def test_no_network_says_where_to_put_the_file(site: Site, cache: Path) -> None:
 def test_a_file_that_is_no_archive(site: Site, cache: Path) -> None:
     site.content = UDATA.encode()
     url, total = site.url.replace("set.zip", "u.data"), hashlib.sha256(site.content).hexdigest()
-    found = locate(name="set", path=None, files=["u.data"], url=url, sha256=total, members=[])
+    found = locate(name="set", folder="set", path=None, files=["u.data"], url=url, sha256=total, members=[])
     assert found == cache / "u.data"
     assert found.read_text() == UDATA
 

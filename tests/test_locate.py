@@ -1,5 +1,6 @@
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def find(path: str | None = None) -> Path:
-    return locate(name="set", path=path, files=["u.data", "other.csv"], url=None, sha256=None, members=[])
+    return locate(name="set", folder="set", path=path, files=["u.data", "other.csv"], url=None, sha256=None, members=[])
 
 
 def test_without_a_url_it_says_where_to_put_the_file(cache: Path) -> None:
@@ -57,16 +58,21 @@ def test_a_given_path_is_final(cache: Path, tmp_path: Path) -> None:
 
 
 LAYOUTS = [
-    Layout(file="u.data", read=partial(sources.udata, titles="u.item")),
-    Layout(file="r.dat", read=partial(sources.ratings_dat, titles=None)),
+    Layout(file="u.data", clock="second", read=partial(sources.udata, titles="u.item")),
+    Layout(file="r.dat", clock="day", read=partial(sources.ratings_dat, titles=None)),
 ]
 COUNTS = Counts(users=2, items=2, interactions=3)
 
 
-def read(path: Path, min_rating: float | None = None, counts: Counts | None = COUNTS) -> Interactions:
+UNFILTERED: dict[str, Any] = {"duplicates": "keep", "min_user_events": None, "min_item_events": None, "k_core": None}
+
+
+def read(
+    path: Path, min_rating: float | None = None, counts: Counts | None = COUNTS, **filters: object
+) -> Interactions:
     return load(
-        name="set", path=str(path), layouts=LAYOUTS, url=None, sha256=None, members=[], counts=counts,
-        min_rating=min_rating,
+        name="set", folder="set", path=str(path), layouts=LAYOUTS, url=None, sha256=None, members=[], counts=counts,
+        min_rating=min_rating, **UNFILTERED | filters,
     )  # fmt: skip
 
 
@@ -76,6 +82,7 @@ def test_load_picks_the_reader_by_the_file_name(tmp_path: Path) -> None:
     first, second = read(tmp_path / "u.data"), read(tmp_path / "r.dat")
     assert first.sha256 == second.sha256
     assert first.name == "set"
+    assert (first.clock, second.clock) == ("second", "day")
     (tmp_path / "x").write_text(UDATA)
     with pytest.raises(InputError, match=r"dataset\.path must name a file called u\.data or r\.dat, got '.*/x'"):
         read(tmp_path / "x")
@@ -96,16 +103,44 @@ def test_counts_are_checked_before_ratings_are_left_out(tmp_path: Path) -> None:
     assert len(read(path, counts=None)) == 4
 
 
+def test_filters_come_after_the_check_and_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "u.data"
+    path.write_text(UDATA)
+    left = read(path, min_rating=3, min_item_events=1, k_core=1)
+    assert left.removed == {"min_rating=3": 1, "min_item_events=1": 0, "k_core=1": 0}
+    left = read(path, min_user_events=2)  # user 2 goes, with what is left of item 5
+    assert (left.user_ids.tolist(), left.item_ids.tolist(), left.removed) == (
+        ["1"], ["", "5", "6"], {"min_user_events=2": 1},
+    )  # fmt: skip
+    with pytest.raises(InputError, match="k_core=3 leaves none of the 3 events"):
+        read(path, k_core=3)
+
+
+def test_the_folder_of_a_collection(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "shared" / "collection" / "one"
+    place.mkdir(parents=True)
+    (place / "u.data").write_text(UDATA)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "shared"))
+    keywords: dict[str, Any] = {"path": None, "files": ["u.data"], "url": None, "sha256": None, "members": []}
+    assert locate(name="set", folder="collection/one", **keywords) == place / "u.data"
+    with pytest.raises(InputError, match=r"put u\.data into \$ATTREC_BENCH_DATA/other/ or .*cache/set/"):
+        locate(name="set", folder="other", **keywords)
+
+
 def test_own_csv(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("user_id,item_id,timestamp\n1,2,3\n")
-    columns = {"user": "user_id", "item": "item_id", "time": "timestamp", "rating": "rating", "separator": ","}
+    names = {"user": "user_id", "item": "item_id", "rating": "rating", "separator": ","}
 
-    def csv(path: str | None) -> Interactions:
-        return own_csv(name="mine", path=path, titles=None, min_rating=None, **columns)
+    def csv(path: str | None, time: str | None = "timestamp", clock: str = "day") -> Interactions:
+        columns: dict[str, Any] = {**names, "time": time}
+        return own_csv(name="mine", path=path, titles=None, clock=clock, min_rating=None, **columns | UNFILTERED)
 
-    assert (csv(str(path)).name, len(csv(str(path)))) == ("mine", 1)
-    with pytest.raises(InputError, match=r"dataset=csv needs dataset\.path=FILE, got None"):
+    assert (csv(str(path)).name, len(csv(str(path))), csv(str(path)).clock) == ("mine", 1, "day")
+    assert csv(str(path), time=None).clock == "order", "without times there is only an order"
+    with pytest.raises(InputError, match=r"dataset\.path=FILE must name your own file, got None"):
         csv(None)
-    with pytest.raises(InputError, match=r"dataset\.path must be a csv file that exists, got '/nowhere'"):
+    with pytest.raises(InputError, match=r"dataset\.path must be a file that exists, got '/nowhere'"):
         csv("/nowhere")
+    with pytest.raises(InputError, match=r"dataset\.clock must be one of second, day, relative day, order, got 'hour'"):
+        csv(str(path), clock="hour")

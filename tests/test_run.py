@@ -48,6 +48,36 @@ def test_what_a_model_does_not_use_makes_no_second_run() -> None:
     assert identity("w=1") == identity("w=1.0") == identity("model.w=1")
 
 
+def own_file(folder: Path) -> list[str]:
+    """Three users with six events each, two a second, and one user with a single event."""
+    rows = "".join(f"{user},{item},5,{item // 2}\n" for user in range(3) for item in range(6)) + "9,1,5,1\n"
+    (folder / "my.csv").write_text("user_id,item_id,rating,timestamp\n" + rows)
+    return ["dataset=csv", f"dataset.path={folder / 'my.csv'}", "model=popularity"]
+
+
+def test_what_is_left_out_of_the_data_makes_another_run_and_how_they_are_read_does_not(tmp_path: Path) -> None:
+    def of(*overrides: str) -> str:
+        return plan(composed([*own_file(tmp_path), *overrides]), "popularity").identity
+
+    kinds = [of(), of("dataset.k_core=1"), of("dataset.duplicates=first"), of("dataset.min_user_events=2")]
+    assert len({*kinds, of("dataset.min_item_events=2"), of("dataset.min_rating=1")}) == 6
+    assert of("dataset.clock=day") == of()
+
+
+def test_a_record_keeps_what_was_left_out_and_what_the_data_cannot_tell(tmp_path: Path) -> None:
+    config = composed([*own_file(tmp_path), "dataset.min_user_events=2", "dataset.clock=day", f"runs={tmp_path}"])
+    record, _ = run(config, "popularity", "attrec-bench run")
+    assert (record.data["clock"], record.data["removed"]) == ("day", {"min_user_events=2": 1})
+    assert record.data["audit"] == {
+        "tied_events": 1.0,  # each event shares its day with one other
+        "tied_users": 1.0,
+        "repeats": 0.0,
+        "unseen_test": 1.0,  # all users met the six items in one order
+        "later_train": 0.0,
+    }
+    assert store.read(store.resolve(tmp_path, record.identity)) == record
+
+
 @pytest.mark.parametrize(
     "override",
     ["w=0.9", "gamma=0.9", "maxlen=9", "mode=inner", "seed=1", "protocol.tie_order=item", "protocol.last_tie=first",

@@ -183,6 +183,35 @@ def test_the_caption_says_what_the_numbers_are() -> None:
     assert "over seeds 0-4" in one([make_record(seed=seed) for seed in range(5)]).caption
 
 
+AUDIT = {"tied_events": 0.758, "tied_users": 0.44, "repeats": 0.25, "unseen_test": 0.003, "later_train": 0.413}
+
+
+def test_the_caption_says_what_the_data_cannot_tell() -> None:
+    facts = {"clock": "day", "removed": {"min_rating=3": 17480, "k_core=5": 2}, "audit": AUDIT}
+    newer, older = make_record(data=facts), make_record(seed=1)
+    for caption in (one([newer, older]).caption, one([older, newer]).caption):
+        for said in (
+            "sha256 abababababab; min_rating=3 left out 17,480 interactions; k_core=5 left out 2 interactions)",
+            "Events of one day stand in the order of the file",
+            "of several in a user's last day the last counts",
+            "75.8% of the events share their time with another of the same user, and so does the last of 44.0% of the",
+            "25.0% of the events repeat another pair",
+            "0.3% of the test events are with an item of no training event",
+            "On average 41.3% of the training events are later than a test event",
+        ):
+            assert said in caption
+    assert "of the events" not in one([older]).caption, "what an older record did not know is not made up"
+
+
+def test_the_caption_of_data_without_times() -> None:
+    unknown = {**AUDIT, "tied_events": None, "tied_users": None, "repeats": 0.0, "later_train": None}
+    caption = one([make_record(data={"clock": "order", "removed": {}, "audit": unknown})]).caption
+    assert "The data give the order of a user's events and no times" in caption
+    assert "0.3% of the test events" in caption
+    for absent in ("share their time", "repeat", "On average", "Events of one", "left out"):
+        assert absent not in caption
+
+
 def test_tables_of_one_name_are_told_apart_in_words() -> None:
     planted = [
         make_record(

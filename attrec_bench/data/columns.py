@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from attrec_bench.data.interactions import Ints, Mask
 from attrec_bench.errors import InputError
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -58,6 +59,11 @@ class Columns:
     items: NDArray[np.generic]
     times: NDArray[np.int64]
     ratings: NDArray[np.float64] | None
+
+    def take(self, index: Ints | Mask) -> "Columns":
+        """Return the events at ``index``, in that order."""
+        ratings = None if self.ratings is None else self.ratings[index]
+        return Columns(self.users[index], self.items[index], self.times[index], ratings)
 
 
 def read_columns(path: Path, data: bytes, layout: Layout) -> Columns:
@@ -116,10 +122,10 @@ def _ids(column: "pd.Series[Any]") -> NDArray[np.generic]:
     """A column without gaps -> int64 if every id is a plain whole number, else text."""
     if column.dtype == np.int64:
         return column.to_numpy(np.int64)
-    return _typed(column.to_numpy(dtype=str))
+    return typed(column.to_numpy(dtype=str))
 
 
-def _typed(ids: NDArray[np.str_]) -> NDArray[np.generic]:
+def typed(ids: NDArray[np.str_]) -> NDArray[np.generic]:
     """Text [E] -> int64 if every id is a plain whole number, so that 9 comes before 10; else as it is."""
     distinct = np.unique(ids).tolist()
     return ids.astype(np.int64) if all(map(_PLAIN_ID.fullmatch, distinct)) else ids
@@ -157,8 +163,8 @@ def _read_lines(path: Path, data: bytes, layout: Layout) -> Columns:
         if layout.rating is not None:
             ratings.append(_parse_number(where, "rating", "a number", row[layout.rating]))
     return Columns(
-        _typed(np.array(users, dtype=str)),
-        _typed(np.array(items, dtype=str)),
+        typed(np.array(users, dtype=str)),
+        typed(np.array(items, dtype=str)),
         np.array(times, dtype=np.int64),
         None if layout.rating is None else np.array(ratings, dtype=np.float64),
     )

@@ -1,8 +1,13 @@
 """What a data set holds, in words: the facts a reader of a table needs about its data."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from attrec_bench.data.interactions import Interactions
+
+UNDEFINED, UNDEFINED_LAST = "events whose order is undefined", "users whose last event is undefined"
+UNTOLD = "unknown, the data do not tell where their order was free"
 
 
 def describe(data: Interactions) -> str:
@@ -15,13 +20,21 @@ def describe(data: Interactions) -> str:
         "users": f"{data.n_users:,}",
         "items": f"{data.n_items:,}",
         "interactions": f"{len(data):,} (density {density:.2%})",
+        **{f"left out by {setting}": f"{count:,} interactions" for setting, count in data.removed.items()},
         "events a user": f"{lengths.min()} to {lengths.max():,}, median {np.median(lengths):g}",
         "users with fewer than 3 events": f"{int((lengths < 3).sum()):,} (they train only)",
         "repeated (user, item) pairs": f"{len(data) - pairs:,}",
-        "events whose order is undefined": f"{tied / len(data):.1%} share their time with another of the same user",
-        "users whose last event is undefined": f"{last / data.n_users:.1%}: protocol.tie_order decides what is tested",
+        UNDEFINED: f"{tied / len(data):.1%} share their time with another of the same user",
+        UNDEFINED_LAST: f"{last / data.n_users:.1%}: protocol.tie_order decides what is tested",
         "sha256": data.sha256,
     }
+    if data.clock == "order" and not tied:
+        lines |= dict.fromkeys((UNDEFINED, UNDEFINED_LAST), UNTOLD)
+    return aligned(lines)
+
+
+def aligned(lines: Mapping[str, str]) -> str:
+    """{"users": "943", ...} -> a line each, with the values below one another."""
     width = max(map(len, lines))
     return "".join(f"{name:<{width}}  {value}\n" for name, value in lines.items())
 

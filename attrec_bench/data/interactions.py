@@ -4,7 +4,8 @@ Shapes: E events, U users, I items. Items are 1..I because 0 is padding; users a
 """
 
 import hashlib
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -13,6 +14,10 @@ from numpy.typing import NDArray
 
 PAD = 0
 """The item that is no item: it fills windows on the left, and no model may recommend it."""
+
+CLOCKS = ("second", "day", "relative day", "order")
+"""How finely times are told: to the second or the day, to the day but counted from each user's own first event, or no
+time at all but the order of each user's events. Only the first two can be compared between users."""
 
 Ints = NDArray[np.integer]
 Mask = NDArray[np.bool_]
@@ -37,6 +42,7 @@ class Interactions:
     items   [E] int32, 1..n_items          item_ids [I+1] the original ids, in ascending order; item_ids[PAD] is ""
     times   [E] int64, seconds or any order titles   [I+1] a readable name for each item, or None
     truth   known for generated data only   name     what the data set calls itself in records and tables
+    clock   what the times are, see CLOCKS  removed  what was asked to be left out -> how many events that were
     """
 
     users: Ints
@@ -47,6 +53,8 @@ class Interactions:
     titles: NDArray[np.str_] | None = None
     truth: Truth | None = None
     name: str = ""
+    clock: str = "second"
+    removed: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check at birth what everything later relies on, and freeze the arrays."""
@@ -57,8 +65,8 @@ class Interactions:
             raise ValueError(f"users must lie in 0..{self.n_users - 1}")
         if len(self.items) and not (self.items.min() > PAD and self.items.max() <= self.n_items):
             raise ValueError(f"items must lie in 1..{self.n_items}")
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for each in fields(self):
+            value = getattr(self, each.name)
             if isinstance(value, np.ndarray):
                 value.flags.writeable = False
 

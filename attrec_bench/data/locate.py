@@ -2,14 +2,15 @@
 
 The places, in this order, each searched for every layout that the data set is known in:
 
-    dataset.path  ->  $ATTREC_BENCH_DATA/<name>/  ->  <user cache>/attrec-bench/<name>/  ->  download into that cache
+    dataset.path  ->  $ATTREC_BENCH_DATA/<folder>/  ->  <user cache>/attrec-bench/<name>/  ->  download into that cache
 
-A path that the user gave is final: when nothing is there, no other place is tried.
+``folder`` is the name unless the data set is one of a collection that lies together. A path that the user gave is
+final: when nothing is there, no other place is tried.
 """
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypedDict
 
@@ -18,8 +19,9 @@ from platformdirs import user_cache_dir
 
 from attrec_bench.data import sources
 from attrec_bench.data.download import fetch, unpack
-from attrec_bench.data.interactions import Interactions
-from attrec_bench.errors import InputError, require
+from attrec_bench.data.filters import Filters, filtered
+from attrec_bench.data.interactions import CLOCKS, Interactions
+from attrec_bench.errors import InputError, require, require_choice
 
 VARIABLE = "ATTREC_BENCH_DATA"
 
@@ -32,14 +34,15 @@ class Reader(Protocol):
 
 
 class Layout(TypedDict):
-    """A form in which a data set is found: the name of the file, and what reads it."""
+    """A form in which a data set is found: the name of the file, what reads it, and what its times are (``CLOCKS``)."""
 
     file: str
+    clock: str
     read: Reader
 
 
 class Counts(TypedDict):
-    """What the publisher says that the file holds."""
+    """What the publisher says that the data set holds."""
 
     users: int
     items: int
@@ -49,6 +52,7 @@ class Counts(TypedDict):
 def load(
     *,
     name: str,
+    folder: str,
     path: str | None,
     layouts: list[Layout],
     url: str | None,
@@ -56,20 +60,51 @@ def load(
     members: list[str],
     counts: Counts | None,
     min_rating: float | None,
+    duplicates: str,
+    min_user_events: int | None,
+    min_item_events: int | None,
+    k_core: int | None,
 ) -> Interactions:
-    """Find, if need be download, read and check a published data set.
+    """Find, if need be download, read, check and filter a published data set; filters are those of ``Filters``.
 
-    ``counts`` is checked on all rows of the file, before ``min_rating`` leaves any out, and also on a file that the
-    user gave: what calls itself by a published name must be what was published. ``counts=null`` turns that off.
+    ``counts`` is checked on the whole data set, before anything is left out, and also on a file that the user gave:
+    what calls itself by a published name must be what was published. ``counts=null`` turns that off.
     """
-    file = locate(
-        name=name, path=path, files=[layout["file"] for layout in layouts], url=url, sha256=sha256, members=members
-    )
-    read = _reader(file, layouts)
-    whole = read(file, min_rating=None)
+    filters = Filters(duplicates, min_user_events, min_item_events, k_core)
+    files = [layout["file"] for layout in layouts]
+    file = locate(name=name, folder=folder, path=path, files=files, url=url, sha256=sha256, members=members)
+    layout = _layout(file, layouts)
+    require_choice(f"clock of {layout['file']}", layout["clock"], CLOCKS)
+    events = layout["read"](file, min_rating=None)
     if counts is not None:
-        _check_counts(name, file, counts, whole)
-    return replace(whole if min_rating is None else read(file, min_rating=min_rating), name=name)
+        _check_counts(name, file, counts, events)
+    if min_rating is not None:
+        events = layout["read"](file, min_rating=min_rating)
+    return filtered(replace(events, name=name, clock=layout["clock"]), filters)
+
+
+def own(
+    *,
+    name: str,
+    path: str | None,
+    clock: str,
+    read: Reader,
+    min_rating: float | None,
+    duplicates: str,
+    min_user_events: int | None,
+    min_item_events: int | None,
+    k_core: int | None,
+) -> Interactions:
+    """A user's own file in the layout that ``read`` reads, under a ``name`` of the user's choice; filters as above.
+
+    ``clock`` says what the file's times are.
+    """
+    require_choice("dataset.clock", clock, CLOCKS)
+    filters = Filters(duplicates, min_user_events, min_item_events, k_core)
+    require(path is not None, "dataset.path=FILE must name your own file", path)
+    file = Path(str(path)).expanduser()
+    require(file.is_file(), "dataset.path must be a file that exists", path)
+    return filtered(replace(read(file, min_rating=min_rating), name=name, clock=clock), filters)
 
 
 def own_csv(
@@ -82,39 +117,52 @@ def own_csv(
     rating: str | None,
     separator: str,
     titles: str | None,
+    clock: str,
     min_rating: float | None,
+    duplicates: str,
+    min_user_events: int | None,
+    min_item_events: int | None,
+    k_core: int | None,
 ) -> Interactions:
-    """A user's own csv file, under a ``name`` of the user's choice; the columns are those of ``sources.csv``."""
-    require(path is not None, "dataset=csv needs dataset.path=FILE", path)
-    file = Path(str(path)).expanduser()
-    require(file.is_file(), "dataset.path must be a csv file that exists", path)
-    events = sources.csv(
-        file,
-        user=user,
-        item=item,
-        time=time,
-        rating=rating,
-        separator=separator,
-        titles=titles,
+    """A user's own csv file: the columns are those of ``sources.csv``, all else is that of ``own``.
+
+    Without a column of times the file tells an order only, whatever ``clock`` says.
+    """
+    columns = {"user": user, "item": item, "time": time, "rating": rating, "separator": separator, "titles": titles}
+    return own(
+        name=name,
+        path=path,
+        clock="order" if time is None else clock,
+        read=partial(sources.csv, **columns),  # type: ignore[arg-type]
         min_rating=min_rating,
+        duplicates=duplicates,
+        min_user_events=min_user_events,
+        min_item_events=min_item_events,
+        k_core=k_core,
     )
-    return replace(events, name=name)
 
 
 def locate(
-    *, name: str, path: str | None, files: list[str], url: str | None, sha256: str | None, members: list[str]
+    *,
+    name: str,
+    folder: str,
+    path: str | None,
+    files: list[str],
+    url: str | None,
+    sha256: str | None,
+    members: list[str],
 ) -> Path:
     """The first of ``files`` found in the places above; ``members`` are the files to take out of a zip at ``url``."""
     if path is not None:
         return _given(Path(str(path)).expanduser(), files)
     cache = Path(user_cache_dir("attrec-bench")) / name
     shared = os.environ.get(VARIABLE)
-    places = [Path(shared).expanduser() / name] if shared else []
+    places = [Path(shared).expanduser() / folder] if shared else []
     found = _first([*places, cache], files)
     if found is not None:
         return found
     hint = (
-        f"put {' or '.join(files)} into ${VARIABLE}/{name}/ or {cache}/, or give dataset.path=FILE; "
+        f"put {' or '.join(files)} into ${VARIABLE}/{folder}/ or {cache}/, or give dataset.path=FILE; "
         "dataset=planted needs no download"
     )
     if url is None or sha256 is None:
@@ -156,11 +204,11 @@ def _download(cache: Path, files: list[str], url: str, sha256: str, members: lis
     return found
 
 
-def _reader(file: Path, layouts: list[Layout]) -> Callable[..., Interactions]:
-    """The reader of the layout with this file name; a data set with one layout reads a file of any name."""
+def _layout(file: Path, layouts: list[Layout]) -> Layout:
+    """The layout with this file name; a data set with one layout reads a file of any name."""
     for layout in layouts:
         if layout["file"] == file.name or len(layouts) == 1:
-            return layout["read"]
+            return layout
     names = " or ".join(layout["file"] for layout in layouts)
     raise InputError(f"dataset.path must name a file called {names}, got {str(file)!r}")
 

@@ -23,9 +23,11 @@ def caption(records: Sequence[Record], apart: Mapping[str, Any]) -> str:
     ``apart`` are the data set's own settings that tell it from others of its name; empty where there are none.
     """
     first = records[0]
+    data = next((record.data for record in records if "audit" in record.data), first.data)  # older records have none
     sentences = [
-        _data(first.data, apart),
-        *_protocol(first.config["protocol"]),
+        _data(data, apart),
+        *_protocol(first.config["protocol"], data.get("clock", "second")),
+        *_audit(data.get("audit")),
         *_choice(records),
         _seeds(records),
         _versions(records),
@@ -36,16 +38,38 @@ def caption(records: Sequence[Record], apart: Mapping[str, Any]) -> str:
 def _data(data: Mapping[str, Any], apart: Mapping[str, Any]) -> str:
     settings = f" with {', '.join(f'{key}={text(value)}' for key, value in apart.items())}" if apart else ""
     users, items, events = (f"{data[name]:,} {name}" for name in ("users", "items", "interactions"))
-    return f"{data['name']}{settings} ({users}, {items}, {events}; sha256 {data['sha256'][:12]})"
+    removed = "".join(
+        f"; {setting} left out {number:,} interactions" for setting, number in data.get("removed", {}).items()
+    )
+    return f"{data['name']}{settings} ({users}, {items}, {events}; sha256 {data['sha256'][:12]}{removed})"
 
 
-def _protocol(protocol: Mapping[str, Any]) -> list[str]:
+def _audit(figures: Mapping[str, float | None] | None) -> list[str]:
+    """What the data cannot tell: an undefined order, repeats, items that nobody could learn, the test's own future."""
+    if figures is None:
+        return []
+    share = {name: f"{value:.1%}" for name, value in figures.items() if value is not None}
+    said = []
+    if figures["tied_events"]:
+        said.append(
+            f"{share['tied_events']} of the events share their time with another of the same user, and so does the "
+            f"last of {share['tied_users']} of the users"
+        )
+    if figures["repeats"]:
+        said.append(f"{share['repeats']} of the events repeat another pair of user and item")
+    said.append(f"{share['unseen_test']} of the test events are with an item of no training event")
+    if figures["later_train"] is not None:
+        said.append(f"On average {share['later_train']} of the training events are later than a test event")
+    return said
+
+
+def _protocol(protocol: Mapping[str, Any], clock: str) -> list[str]:
     name = protocol["name"]
     rest = [f"{key}={text(value)}" for key, value in protocol.items() if key not in WORDED]
     return [
         PROTOCOLS.get(name, f"Protocol {name}"),
         "All items are ranked but those the user has seen, ties count by their expected rank",
-        _ties(protocol),
+        _ties(protocol, clock),
         "After the choice of epoch each model is trained again on training and validation events"
         if protocol.get("refit")
         else "",
@@ -53,18 +77,21 @@ def _protocol(protocol: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _ties(protocol: Mapping[str, Any]) -> str:
+def _ties(protocol: Mapping[str, Any], clock: str) -> str:
     order = protocol.get("tie_order")
     if order is None:
         return ""
+    if clock == "order":
+        return "The data give the order of a user's events and no times"
+    unit = clock.removeprefix("relative ")
     seeded = f"in a random order (seed {protocol.get('tie_seed')})"
     words = seeded if order == "random" else TIE_ORDERS.get(order, str(order))
     which = (
-        f"; of several in a user's last second the {protocol['last_tie']} counts as final"
+        f"; of several in a user's last {unit} the {protocol['last_tie']} counts as final"
         if "last_tie" in protocol
         else ""
     )
-    return f"Events of one second stand {words} (tie_order={order}){which}"
+    return f"Events of one {unit} stand {words} (tie_order={order}){which}"
 
 
 def _choice(records: Sequence[Record]) -> list[str]:

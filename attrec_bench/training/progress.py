@@ -31,3 +31,15 @@ def reporter(name: str, epochs: int, monitor: str) -> Iterator[Callable[[dict[st
             bar.update(task, advance=1, state=f"loss {row['loss']:.4g}  validation {monitor} {best:.4f} at best")
 
         yield report
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show on a terminal that something without steps is going on."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield

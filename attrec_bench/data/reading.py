@@ -1,0 +1,88 @@
+"""Reading: what every source shares, before and after its layout matters.
+
+file -> content (bytes)  ->  a source's Columns  ->  events (Interactions)
+"""
+
+import gzip
+import zlib
+from csv import reader as csv_reader
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+
+from attrec_bench.data.columns import Columns
+from attrec_bench.data.interactions import Interactions, encode
+from attrec_bench.errors import InputError, require
+
+_GZIP = b"\x1f\x8b"
+_BOM = b"\xef\xbb\xbf"
+_TITLE_SEPARATORS = {".item": ("|",), ".dat": ("::", "\t")}
+"""Of files without a quoting rule, by suffix; of several the first that stands in the first line. Else: a csv."""
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a file, uncompressed and without a byte order mark; InputError if there are none."""
+    require(path.is_file(), "the data must be a file that exists", str(path))
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    if data.startswith(_GZIP):
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{path}: not a whole gzip file: {error}") from error
+    data = data.removeprefix(_BOM)
+    if not data.strip():
+        raise InputError(f"{path} is empty")
+    return data
+
+
+def events(path: Path, columns: Columns, titles: str | None, min_rating: float | None) -> Interactions:
+    """The rows of at least ``min_rating`` as Interactions, which say how many rows that removed."""
+    if not len(columns.times):
+        raise InputError(f"{path} has a header but no events")
+    kept = columns if min_rating is None else _rated(path, columns, min_rating)
+    named = None if titles is None else _titles(path.parent / titles)
+    removed = len(columns.times) - len(kept.times)
+    made = encode(kept.users, kept.items, kept.times, named)
+    return made if min_rating is None else replace(made, removed={f"min_rating={min_rating:g}": removed})
+
+
+def _rated(path: Path, columns: Columns, min_rating: float) -> Columns:
+    """The events rated ``min_rating`` or higher."""
+    is_number = isinstance(min_rating, int | float) and not isinstance(min_rating, bool) and np.isfinite(min_rating)
+    require(bool(is_number), "min_rating must be a number or null", min_rating)
+    if columns.ratings is None:
+        raise InputError(f"min_rating={min_rating} needs ratings, {path} has none")
+    keep = columns.ratings >= min_rating
+    if not keep.any():
+        raise InputError(
+            f"{path}: no event has min_rating={min_rating}, the largest rating is {columns.ratings.max():g}"
+        )
+    return columns.take(keep)
+
+
+def _titles(path: Path) -> dict[str, str] | None:
+    """Item id -> title: the first two columns of ``u.item``, ``movies.dat``, ``artists.dat`` or a csv; None if absent.
+
+    A header is read as one more title, of an item that no event names.
+    """
+    if not path.is_file():
+        return None
+    data = path.read_bytes().removeprefix(_BOM)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = data.decode("iso-8859-1")  # MovieLens before 2015
+    separators = _TITLE_SEPARATORS.get(path.suffix)
+    if separators is None:
+        rows = list(csv_reader(StringIO(text)))
+    else:
+        first = text.partition("\n")[0]
+        separator = next((each for each in separators if each in first), separators[0])
+        # not splitlines, which also breaks a line at characters that a title may hold, such as \x85 in iso-8859-1
+        rows = [line.removesuffix("\r").split(separator) for line in text.split("\n")]
+    return {row[0]: row[1] for row in rows if len(row) > 1}

@@ -1,0 +1,79 @@
+"""Reviews: Amazon's ``reviews_*.json.gz``, one JSON object a line -> Interactions in the order of the file."""
+
+import json
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from attrec_bench.data.columns import Columns, decode, typed
+from attrec_bench.data.interactions import Interactions
+from attrec_bench.data.reading import content, events
+from attrec_bench.errors import InputError
+
+USER, ITEM, RATING, TIME = "reviewerID", "asin", "overall", "unixReviewTime"
+"""The four keys that are read; an object may have any others."""
+
+
+def reviews_json(path: str | Path, *, titles: str | None, min_rating: float | None) -> Interactions:
+    """Reviews as J. McAuley's 2014 crawl publishes them; a review is an event, its time a whole day.
+
+    ``titles`` and ``min_rating`` are those of ``sources``. InputError names the first line that does not fit.
+    """
+    text = decode(Path(path), content(Path(path)))
+    users, items, times, ratings = [], [], [], []
+    # not splitlines, which also breaks a line at characters that a review may hold
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        review = _object(where, line)
+        users.append(_id(where, review, USER))
+        items.append(_id(where, review, ITEM))
+        ratings.append(_number(where, review, RATING))
+        times.append(_time(where, review))
+    columns = Columns(
+        typed(np.array(users, dtype=str)),
+        typed(np.array(items, dtype=str)),
+        np.array(times, dtype=np.int64),
+        np.array(ratings, dtype=np.float64),
+    )
+    return events(Path(path), columns, titles, min_rating)
+
+
+def _object(where: str, line: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        raise InputError(f"{where}: not a JSON object: {error}") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{where}: expected a JSON object, got {line.strip()[:40]!r}")
+    return value
+
+
+def _present(where: str, review: dict[str, Any], key: str) -> Any:
+    if review.get(key) in (None, ""):
+        raise InputError(f"{where}: {key} is missing")
+    return review[key]
+
+
+def _id(where: str, review: dict[str, Any], key: str) -> str:
+    value = _present(where, review, key)
+    if not isinstance(value, str):
+        raise InputError(f"{where}: {key} must be a text, got {value!r}")
+    return value
+
+
+def _number(where: str, review: dict[str, Any], key: str) -> float:
+    value = _present(where, review, key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise InputError(f"{where}: {key} must be a number, got {value!r}")
+    return float(value)
+
+
+def _time(where: str, review: dict[str, Any]) -> int:
+    value = _present(where, review, TIME)
+    if type(value) is not int or not -(2**63) <= value < 2**63:
+        raise InputError(f"{where}: {TIME} must be a whole number of 64 bits, got {value!r}")
+    return value
