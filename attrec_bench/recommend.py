@@ -32,7 +32,7 @@ def recommend(runs: Path, run: str, user: str, k: int, path: str | None) -> str:
     planned = plan_of(record, path)
     model: Any = planned.build_model()
     if isinstance(model, Counter):
-        model.fit(planned.split.known if record.config["protocol"]["refit"] else planned.split.train)
+        model.fit((planned.split.refit() if record.config["protocol"]["refit"] else planned.split).train)
     if (folder / WEIGHTS).is_file():
         model.load_state_dict(torch.load(store.checked_file(folder, WEIGHTS), weights_only=True))
     if isinstance(model, torch.nn.Module):

@@ -109,7 +109,7 @@ def _table(records: Sequence[Record], metrics: tuple[str, ...], apart: Mapping[s
 
 
 def _row(label: str, records: Sequence[Record], metrics: Sequence[str]) -> Row:
-    scores = [means(record.ranks, metrics) for record in records]
+    scores = [means(record.ranks, metrics, record.users) for record in records]
     values = np.array([[score[name] for name in metrics] for score in scores])  # [seeds, metrics]
     spread = values.std(axis=0, ddof=1) if len(records) > 1 else [None] * len(metrics)
     cells = tuple(
