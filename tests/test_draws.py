@@ -27,7 +27,8 @@ def test_draws_of_one_order_share_a_row() -> None:
     table = one(crossed(), ("MRR",))
     cell = row(table, "attrec").cells[0]
     values = [1, 0.5, 0.25, 0.2, 0.1, 0.05]
-    assert (cell.mean, cell.n) == (pytest.approx(np.mean(values)), 6)
+    assert cell.n == 6
+    assert cell.mean == pytest.approx(np.mean(values))
     assert cell.sd == pytest.approx(np.std(values, ddof=1))
     assert table.protocol["tie_seed"] == [0, 1, 2]
 

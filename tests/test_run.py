@@ -80,7 +80,7 @@ def test_every_protocol_is_run_and_found_again(tmp_path: Path, protocol: str) ->
 
 
 def test_one_cut_in_time_is_run_and_learns_from_nothing_after_it(tmp_path: Path) -> None:
-    """Every user meets items 1 to 10 one after the other: the tenth in the last tenth of the time, the ninth before it."""
+    """Every user meets items 1 to 10 in turn: the tenth in the last tenth of the time, the ninth before it."""
     rows = [f"{user},{item},{10 * item + user}" for user in range(5) for item in range(1, 11)]
     file = tmp_path / "my.csv"
     file.write_text("\n".join(["user_id,item_id,timestamp", *rows]) + "\n")
