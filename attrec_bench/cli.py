@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrec_bench.errors import InputError, require_choice
-from attrec_bench.help import DATA_HELP, HELP, RECOMMEND_HELP, TABLE_HELP
+from attrec_bench.help import DATA_HELP, EXPLAIN_HELP, HELP, RECOMMEND_HELP, TABLE_HELP
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -29,6 +29,7 @@ def main() -> None:
         "worker": worker_verb,
         "table": table_verb,
         "recommend": recommend_verb,
+        "explain": explain_verb,
         "data": data_verb,
     }
     try:
@@ -66,10 +67,10 @@ def run_verb(arguments: list[str]) -> None:
     """Hand over to Hydra: one run, or with -m one for each combination."""
     import hydra
 
-    from attrec_bench.configuration import conf_folder
+    from attrec_bench.configuration import conf_folder, with_tie_draws
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the one line is ours
-    sys.argv = ["attrec-bench run", *flags_first(arguments)]
+    sys.argv = ["attrec-bench run", *flags_first(with_tie_draws(arguments))]
     hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(job)()
 
 
@@ -104,6 +105,7 @@ def job(config: "DictConfig") -> None:
 def run_job(config: "DictConfig", settings: Any) -> None:
     """Train or find, print the figures, send the record to MLflow."""
     from attrec_bench.configuration import model_name
+    from attrec_bench.results.captions import sampled
     from attrec_bench.results.marks import store_uri
     from attrec_bench.run import run
 
@@ -114,6 +116,7 @@ def run_job(config: "DictConfig", settings: Any) -> None:
     shown = "  ".join(f"{name} {record.metrics['test'][name]:.4f}" for name in ("HR@10", "HR@50", "NDCG@10", "MRR"))
     seed = "-" if record.config["seed"] is None else record.config["seed"]
     how = "found" if found else f"{sum(record.seconds.values()):.1f} s"
+    how = ", ".join(filter(None, (sampled(record.config["protocol"]), how)))
     epochs = f", epoch {record.epochs} of {len(record.history)}" if record.epochs else ""
     print(f"{record.model:<14} seed {seed}  {shown}  ({how}{epochs}, run {record.identity[:16]})", flush=True)
     if config.tracking.uri != "off":
@@ -182,6 +185,16 @@ def recommend_verb(arguments: list[str]) -> None:
         raise InputError(f"k must be a whole number of at least 1, got {k!r}")
     runs = runs_folder(given.get("runs"))
     print(recommend(runs, given["run"], given["user"], int(k), given.get("dataset.path")), end="")
+
+
+def explain_verb(arguments: list[str]) -> None:
+    """Print how far each choice of the protocol moves the figures of recorded runs."""
+    if wants_help(arguments, EXPLAIN_HELP):
+        return
+    from attrec_bench.explain import explain
+
+    given = only(pairs(arguments), ("run", "metrics", "runs", "dataset.path"))
+    print(explain(runs_folder(given.pop("runs", None)), given), end="")
 
 
 def data_verb(arguments: list[str]) -> None:

@@ -28,6 +28,25 @@ def composed(overrides: list[str], name: str = "config") -> "DictConfig":
         return compose(name, overrides)
 
 
+def with_tie_draws(arguments: list[str]) -> list[str]:
+    """Spread protocol.tie_draws=3 over runs: -m protocol.tie_order=random protocol.tie_seed=0,1,2.
+
+    Raises InputError where the tie order is given as well, or the number is none.
+    """
+    key, rest = "protocol.tie_draws=", [each for each in arguments if not each.startswith("protocol.tie_draws=")]
+    values = [each.removeprefix(key) for each in arguments if each.startswith(key)]
+    if not values or values[-1] == "null":
+        return arguments
+    if not values[-1].isdecimal() or int(values[-1]) < 1:
+        raise InputError(f"protocol.tie_draws must be a whole number of at least 1 or null, got {values[-1]!r}")
+    given = [each for each in rest if each.startswith(("protocol.tie_order=", "protocol.tie_seed="))]
+    if given:
+        raise InputError(f"protocol.tie_draws sets protocol.tie_order and protocol.tie_seed itself, got {given[0]}")
+    seeds = ",".join(map(str, range(int(values[-1]))))
+    flags = [] if {"-m", "--multirun"} & set(rest) else ["-m"]
+    return [*rest, *flags, "protocol.tie_order=random", f"protocol.tie_seed={seeds}"]
+
+
 def model_name(config: "DictConfig", choice: str) -> str:
     """Return the model's choice, or the class's own name where the user put another class in its place."""
     import yaml

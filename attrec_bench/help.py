@@ -8,6 +8,7 @@ attrec-bench: sequential recommendation models under one protocol
   attrec-bench sweep dataset=ml-100k model=attrec,bprmf n_trials=40    tune each on validation, test the best
   attrec-bench table dataset=ml-100k                        comparison table of the recorded runs
   attrec-bench recommend run=ID user=42 k=10                what a recorded model recommends, and why
+  attrec-bench explain run=ID                               how far each choice of the protocol moves its figures
   attrec-bench data ml-100k                                 fetch, check and describe a data set
   attrec-bench data audit ml-100k                           ties, repeats, recall ceiling: what a figure on it is worth
 
@@ -32,6 +33,16 @@ attrec-bench recommend run=ID user=USER [k=10] [runs=FOLDER]: the k items that a
   user=USER           the user's original id
   dataset.path=FILE   where the run's data lie now, if not where they lay
 The window's items are shown with the attention they receive, where the model has attention.
+"""
+
+EXPLAIN_HELP = """\
+attrec-bench explain run=ID[,ID2,...] [runs=FOLDER]: a recorded model scored again, one choice of the protocol changed
+at a time: how far each moves every metric, and, for several runs, where their order flips
+
+  run=ID              the start of a run's identity, as `run` prints it
+  metrics=HR@10,MRR   columns
+  dataset.path=FILE   where the runs' data lie now, if not where they lay
+Nothing is trained: under another tie order too it is the model that was trained under the recorded one.
 """
 
 DATA_HELP = """\

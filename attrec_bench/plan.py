@@ -16,6 +16,7 @@ from attrec_bench.contract import Scorer
 from attrec_bench.data.interactions import Interactions
 from attrec_bench.data.splits import Split
 from attrec_bench.errors import InputError, require_bool, require_whole
+from attrec_bench.evaluation.candidates import PLAIN, Ranking
 from attrec_bench.results import machine
 from attrec_bench.results.code import code_version
 from attrec_bench.results.record import consumed, identity
@@ -40,6 +41,8 @@ class Plan:
     config: Mapping[str, Any]
     interactions: Interactions
     split: Split
+    split_by: Callable[..., Split]
+    ranking: Ranking
     build_model: Callable[[], Scorer]
     optimizer: Callable[..., torch.optim.Optimizer]
     code: str
@@ -62,14 +65,17 @@ def plan(config: DictConfig, name: str) -> Plan:
     require_bool("protocol.refit", settled.protocol.refit)
     device = torch.device(device_name(settled.device))
     kind = class_of(settled.model._target_)
+    ranking = ranking_of(settled.protocol)
     interactions: Interactions = build(settled.dataset)
-    split = build(settled.protocol.split)(interactions)
+    split_by: Callable[..., Split] = build(settled.protocol.split)
     build_model = model_builder(settled, kind, interactions)
     return Plan(
         name=name,
         config=sections(settled, build_model()),
         interactions=interactions,
-        split=split,
+        split=split_by(interactions),
+        split_by=split_by,
+        ranking=ranking,
         build_model=build_model,
         optimizer=build(settled.train.optimizer),
         code=code_version(Path(inspect.getfile(kind))),
@@ -81,6 +87,16 @@ def plan(config: DictConfig, name: str) -> Plan:
 def build(node: DictConfig, **facts: Any) -> Any:
     """Make the object that a node names; facts that only the data know go in as keywords."""
     return instantiate(node, **facts, _convert_="all")
+
+
+def ranking_of(protocol: DictConfig) -> Ranking:
+    """Return what the protocol ranks a target among. InputError for tie draws: a run has one order of its events."""
+    if protocol.tie_draws is not None:
+        raise InputError(
+            f"protocol.tie_draws is for attrec-bench run on the command line, where it makes one run a draw, "
+            f"got {protocol.tie_draws!r}; here give protocol.tie_order=random protocol.tie_seed=0"
+        )
+    return Ranking(candidates=protocol.candidates, seed=protocol.candidates_seed, ties=protocol.ties)
 
 
 def class_of(path: str) -> type:
@@ -135,17 +151,26 @@ def sections(config: DictConfig, model: Scorer) -> dict[str, Any]:
     """Return what the run consumes of a configuration: plain data, unused parts left out."""
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)  # a DictConfig always gives one; mypy cannot know
-    protocol = {key: value for key, value in plain["protocol"].items() if key != "split"}
-    if protocol.get("tie_order") != "random":
-        protocol.pop("tie_seed", None)
     kind = type(model)
     return {
         "dataset": {key: value for key, value in plain["dataset"].items() if key not in WHERE_AND_HOW_READ},
-        "protocol": protocol,
+        "protocol": protocol_of(plain["protocol"]),
         "model": plain["model"],
         "train": training_of(plain["train"], model) if hasattr(kind, "loss") else None,
         "seed": plain["seed"] if consumes_seed(kind) else None,
     }
+
+
+def protocol_of(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a protocol that it consumes; those of the plain ranking go without saying."""
+    unused = {"split", "tie_draws"}
+    if protocol.get("tie_order") != "random":
+        unused.add("tie_seed")
+    if protocol["candidates"] == PLAIN.candidates:
+        unused |= {"candidates", "candidates_seed"}
+    if protocol["ties"] == PLAIN.ties:
+        unused.add("ties")
+    return {key: value for key, value in protocol.items() if key not in unused}
 
 
 def training_of(train: Mapping[str, Any], model: Scorer) -> dict[str, Any]:

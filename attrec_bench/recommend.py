@@ -30,14 +30,23 @@ def recommend(runs: Path, run: str, user: str, k: int, path: str | None) -> str:
     folder = store.resolve(runs, run)
     record = store.read(folder)
     planned = plan_of(record, path)
+    model = restored(folder, record, planned)
+    return text(record, planned, model, user_index(planned.interactions, user), k)
+
+
+def restored(folder: Path, record: Record, planned: Plan) -> Any:
+    """Return a recorded run's model as it was trained: its weights read, its counts made anew from its training events.
+
+    Raises InputError where the weights are not as they were written.
+    """
     model: Any = planned.build_model()
     if isinstance(model, Counter):
-        model.fit(planned.split.known if record.config["protocol"]["refit"] else planned.split.train)
+        model.fit((planned.split.refit() if record.config["protocol"]["refit"] else planned.split).train)
     if (folder / WEIGHTS).is_file():
         model.load_state_dict(torch.load(store.checked_file(folder, WEIGHTS), weights_only=True))
     if isinstance(model, torch.nn.Module):
         model.eval()
-    return text(record, planned, model, user_index(planned.interactions, user), k)
+    return model
 
 
 def plan_of(record: Record, path: str | None) -> Plan:

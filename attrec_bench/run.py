@@ -8,17 +8,16 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import torch
 from omegaconf import DictConfig
 
 from attrec_bench.contract import Counter, Learner, Scorer
 from attrec_bench.data.audit import audit, footnote
-from attrec_bench.data.interactions import Interactions
+from attrec_bench.data.interactions import Interactions, Ints
 from attrec_bench.data.splits import Split
 from attrec_bench.errors import require_bool, require_whole
+from attrec_bench.evaluation.candidates import lists, ranks_in
 from attrec_bench.evaluation.metrics import Ranks, means
-from attrec_bench.evaluation.ranks import queries, ranks
 from attrec_bench.plan import Plan, plan
 from attrec_bench.results import machine, store
 from attrec_bench.results.record import Record
@@ -55,7 +54,7 @@ def validated(config: DictConfig, name: str, watch: Callable[[dict[str, float]],
     ``watch`` is called with each epoch's row of the history and may raise to stop. Errors are those of ``run``.
     """
     planned = plan(config, name)
-    split = replace(planned.split, test=planned.split.test.take(np.arange(0)))
+    split = planned.split.blind()
     blind = replace(planned, split=split, interactions=split.known)
     _, progress = learnt(blind, split, validate=True, watch=watch)
     return progress.best_value
@@ -66,13 +65,13 @@ def trained(planned: Plan, command: str) -> tuple[Scorer, Record]:
     split, data = planned.split, planned.interactions
     started = perf_counter()
     model, progress = learnt(planned, split, validate=True)
-    valid = scored(planned, model, split.train, split.valid, progress)
+    valid_users, valid = scored(planned, model, split.before, split.valid, progress, "valid")
     seconds = {"fit": perf_counter() - started}
     if planned.config["protocol"]["refit"]:
         model, _ = learnt(planned, split.refit(), validate=False, epochs=progress.best_epoch)
         seconds["refit"] = perf_counter() - started - seconds["fit"]
     tested = perf_counter()
-    test = scored(planned, model, split.known, split.test, progress)
+    users, test = scored(planned, model, split.known, split.test, progress, "test")
     seconds["test"] = perf_counter() - tested
     return model, Record(
         identity=planned.identity,
@@ -89,8 +88,8 @@ def trained(planned: Plan, command: str) -> tuple[Scorer, Record]:
             "audit": footnote(audit(data, split.refit() if planned.config["protocol"]["refit"] else split)),
         },
         code=planned.code,
-        metrics={"valid": means(valid), "test": means(test)},
-        users=split.test.users,
+        metrics={"valid": means(valid, users=valid_users), "test": means(test, users=users)},
+        users=users,
         ranks=test,
         history=progress.history,
         epochs=progress.best_epoch or None,
@@ -127,7 +126,9 @@ def learnt(
     data = batches(
         split.train, maxlen=model.maxlen, T=model.T, seed=planned.config["seed"], device=planned.device, **settings
     )
-    asked = queries(split.train, split.valid, maxlen=model.maxlen, device=planned.device)
+    asked = lists(
+        split.before, split.valid, planned.ranking, maxlen=model.maxlen, device=planned.device, purpose="valid"
+    )
     with reporter(planned.name, trainer["epochs"], trainer["monitor"]) as show:
 
         def report(row: dict[str, float]) -> None:
@@ -135,11 +136,14 @@ def learnt(
             if watch is not None:
                 watch(row)
 
+        def validation() -> dict[str, float]:
+            return means(ranks_in(model, asked, name=planned.name), users=asked.users)
+
         progress = fit(
             model,
             data,
             optimizer=fused_on_cpu(planned.optimizer, planned.device),
-            validate=(lambda: means(ranks(model, asked, name=planned.name))) if validate else None,
+            validate=validation if validate else None,
             report=report,
             **trainer,
         )
@@ -153,10 +157,13 @@ def fused_on_cpu(optimizer: Callable[..., torch.optim.Optimizer], device: torch.
     return optimizer
 
 
-def scored(planned: Plan, model: Scorer, history: Interactions, targets: Interactions, progress: Progress) -> Ranks:
-    """Return the expected rank of each target [n]; an error names the epoch that was chosen."""
+def scored(
+    planned: Plan, model: Scorer, history: Interactions, targets: Interactions, progress: Progress, purpose: str
+) -> tuple[Ints, Ranks]:
+    """Return the user and the rank of each target [n]; an error names the epoch that was chosen."""
     name = f"{planned.name} of epoch {progress.best_epoch}" if progress.history else planned.name
-    return ranks(model, queries(history, targets, maxlen=model.maxlen, device=planned.device), name=name)
+    asked = lists(history, targets, planned.ranking, maxlen=model.maxlen, device=planned.device, purpose=purpose)
+    return asked.users, ranks_in(model, asked, name=name)
 
 
 def on_device(model: Any, device: torch.device) -> Any:

@@ -48,6 +48,9 @@ MISTAKES = {
     "several values without -m": (["model=attrec,bprmf"], "several values need -m", ""),
     "an override without a value": (["w"], "an override is KEY=VALUE", ""),
     "an address that is none": (["tracking.uri=foo"], "foo", ""),
+    "candidates that are none": (["protocol.candidates=some"], "full, uniform-N or popularity-N, got 'some'", ""),
+    "ties that are none": (["protocol.ties=best"], "must be one of expected, optimistic, pessimistic, got 'best'", ""),
+    "no tie draw": (["protocol.tie_draws=0"], "protocol.tie_draws must be a whole number of at least 1", "got '0'"),
     "a tie order that is not there": (["protocol.tie_order=fil"], "got 'fil'", "did you mean 'file'?"),
 }
 
@@ -133,6 +136,7 @@ def test_from_runs_to_a_table_and_a_recommendation(tmp_path: Path) -> None:
         (["rum"], "got 'rum' (did you mean 'run'?)"),
         (["table"], "no folder of records at runs"),
         (["recommend", "run=1"], "recommend needs user=..."),
+        (["explain"], "no folder of records at runs"),
         (["data"], "data needs the name of a data set"),
         (["data", "audit"], "data audit needs the name of a data set first: attrec-bench data audit ml-100k"),
         (["data", "audit", "csv", "dataset.path=/nowhere"], "dataset.path must be a file that exists"),
@@ -147,7 +151,7 @@ def test_verbs_explain_what_is_missing(arguments: list[str], told: str, tmp_path
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("verb", [[], ["table"], ["recommend"], ["data"], ["run"]])
+@pytest.mark.parametrize("verb", [[], ["table"], ["recommend"], ["explain"], ["data"], ["run"]])
 def test_help_helps(verb: list[str], tmp_path: Path) -> None:
     done = bench(*verb, "--help", folder=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -81,11 +81,51 @@ def test_a_record_keeps_what_was_left_out_and_what_the_data_cannot_tell(tmp_path
 @pytest.mark.parametrize(
     "override",
     ["w=0.9", "gamma=0.9", "maxlen=9", "mode=inner", "seed=1", "protocol.tie_order=item", "protocol.last_tie=first",
+     "protocol.candidates=uniform-9", "protocol.ties=optimistic",
      "protocol.refit=true", "train.optimizer.lr=0.9", "dataset.seed=5", "train.monitor=MRR",
      "train.negatives=2", "train.windows=full", "model.T=2", "model.d=10", "train.drop_last=true"],
 )  # fmt: skip
 def test_what_a_model_uses_makes_another_run(override: str) -> None:
     assert identity(override) != identity()
+
+
+def test_the_plain_ranking_goes_without_saying() -> None:
+    """Runs of leave_one_out are the runs they were before a protocol could say what it ranks."""
+    protocol = plan(composed([*SMALL, "model=popularity"]), "popularity").config["protocol"]
+    assert protocol == {"name": "leave_one_out", "tie_order": "file", "last_tie": "last", "refit": False}
+    assert identity("protocol.candidates_seed=1") == identity("protocol.candidates_seed=2")
+
+
+@pytest.mark.parametrize("protocol", ["ratio", "leave_one_out_tf2"])
+def test_every_protocol_is_run_and_found_again(tmp_path: Path, protocol: str) -> None:
+    words = [f"protocol={protocol}", "dataset.n_items=300"]
+    first, _ = recorded(tmp_path, *words, model="bprmf")
+    again, found = recorded(tmp_path, *words, model="bprmf")
+    assert found
+    assert again == first
+    assert first.metrics["test"] == means(first.ranks, users=first.users)
+    assert ("MAP" in first.metrics["test"]) == (protocol == "ratio")
+    repeated, _ = recorded(tmp_path, *words, "force=true", model="bprmf")
+    assert repeated.ranks.tolist() == first.ranks.tolist()
+
+
+def test_one_cut_in_time_is_run_and_learns_from_nothing_after_it(tmp_path: Path) -> None:
+    """Every user meets items 1 to 10 in turn: the tenth in the last tenth of the time, the ninth before it."""
+    rows = [f"{user},{item},{10 * item + user}" for user in range(5) for item in range(1, 11)]
+    file = tmp_path / "my.csv"
+    file.write_text("\n".join(["user_id,item_id,timestamp", *rows]) + "\n")
+    words = ["dataset=csv", f"dataset.path={file}", "protocol=global_time", f"runs={tmp_path}"]
+    record, _ = run(composed([*words, "model=popularity"]), "popularity", "attrec-bench run")
+    assert record.users.tolist() == [0, 1, 2, 3, 4]
+    assert record.ranks.tolist() == [1.0] * 5  # item 10 is the one that nobody has seen: ranked among itself
+    assert record.metrics["valid"]["MRR"] == 1 / 1.5  # item 9 ties with item 10: both have no count
+    refitted, _ = run(composed([*words, "model=popularity", "protocol.refit=true"]), "popularity", "attrec-bench run")
+    assert refitted.ranks.tolist() == record.ranks.tolist()
+
+
+def test_tie_draws_within_a_run_are_refused() -> None:
+    with pytest.raises(InputError, match=r"protocol.tie_draws is for attrec-bench run on the command line.*got 3"):
+        plan(composed([*SMALL, "protocol.tie_draws=3"]), "attrec")
 
 
 def test_the_seed_of_a_random_model_counts_and_so_does_a_random_order() -> None:

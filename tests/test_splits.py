@@ -83,7 +83,7 @@ def test_refit_trains_on_all_that_is_known() -> None:
 def test_a_split_that_loses_events_is_refused() -> None:
     whole = split(TIED)
     with pytest.raises(ValueError, match="train 3 and valid 0 must make known 4"):
-        Split(train=whole.train, valid=whole.valid.take(np.arange(0)), test=whole.test, known=whole.known)
+        Split.nested(train=whole.train, valid=whole.valid.take(np.arange(0)), test=whole.test, known=whole.known)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from attrec_bench.errors import InputError
@@ -210,6 +211,35 @@ def test_the_caption_of_data_without_times() -> None:
     assert "0.3% of the test events" in caption
     for absent in ("share their time", "repeat", "On average", "Events of one", "left out"):
         assert absent not in caption
+
+
+def test_sampled_figures_are_marked_and_never_beside_full_ones() -> None:
+    sampled = make_record("caser", protocol={"candidates": "uniform-101", "candidates_seed": 3, "ties": "pessimistic"})
+    made = {len(table.caption.split("sampled: ")): table for table in tables([make_record(), sampled])}
+    assert set(made) == {1, 2}
+    assert [each.label for each in made[1].rows] == ["attrec"]
+    for said in (
+        "sampled: uniform-101: a user's targets are ranked among 101 items drawn uniformly",
+        "(seed 3), which cannot be compared with a full ranking",
+        "a target that ties counts as the last of those that tie",
+    ):
+        assert said in made[2].caption
+    assert "All items are ranked" not in made[2].caption
+
+
+def test_splits_by_share_say_their_shares_and_who_is_scored() -> None:
+    ratio = make_record(protocol={"name": "ratio", "train_share": 0.7, "valid_share": 0.1}, users=np.array([0, 0, 5]))
+    table = one([ratio], ("MRR", "MAP"))
+    assert "the first 70% are training, the next 10% validation, the rest test" in table.caption
+    assert "2 of 943 users are scored" in table.caption
+    # user 0 has the ranks 1 and 2.5, user 5 has 30
+    assert row(table, "attrec").cells[0].mean == pytest.approx((1 + 1 / 30) / 2)
+    assert row(table, "attrec").cells[1].mean == pytest.approx(((1 + 2 / 2.5) / 2 + 1 / 30) / 2)
+    cut = {"name": "global_time", "valid_share": 0.1, "test_share": 0.2, "target": "first"}
+    caption = one([make_record(protocol=cut)]).caption
+    assert "the latest 20% of all events are the time of the test, the 10% before them" in caption
+    assert "a user's first event in each is the target" in caption
+    assert "Further settings" not in caption
 
 
 def test_tables_of_one_name_are_told_apart_in_words() -> None:

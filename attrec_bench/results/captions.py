@@ -3,17 +3,40 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from attrec_bench.results.draws import draws
 from attrec_bench.results.record import Record, text
 
 PROTOCOLS = {
     "leave_one_out": "Leave-one-out: each user's last event is the test, the one before it the validation",
+    "ratio": "By ratio: of each user's events in time the first {train_share:.0%} are training, the next "
+    "{valid_share:.0%} validation, the rest test; a user's test items stand in one ranked list, each counted once",
+    "global_time": "One cut in time for all users: the latest {test_share:.0%} of all events are the time of the test, "
+    "the {valid_share:.0%} before them that of the validation; a user's {target} event in each is the target, and a "
+    "user without a training event is not scored",
+}
+RANKED = {
+    "full": "All items are ranked but those the user has seen",
+    "uniform": "sampled: {candidates}: a user's targets are ranked among {n} items drawn uniformly from those the user "
+    "has not seen (seed {seed}), which cannot be compared with a full ranking",
+    "popularity": "sampled: {candidates}: a user's targets are ranked among {n} items drawn by their popularity from "
+    "those the user has not seen (seed {seed}), which cannot be compared with a full ranking",
+}
+TIES = {
+    "expected": "ties count by their expected rank",
+    "optimistic": "a target that ties counts as the first of those that tie",
+    "pessimistic": "a target that ties counts as the last of those that tie",
 }
 TIE_ORDERS = {
     "file": "in the order of the file",
     "file_reversed": "in the reversed order of the file",
     "item": "by item id",
 }
-WORDED = ("name", "tie_order", "tie_seed", "last_tie", "refit")
+WORDED = (
+    *("name", "tie_order", "tie_seed", "last_tie", "refit", "candidates", "candidates_seed", "ties"),
+    *("train_share", "valid_share", "test_share", "target"),
+)
 """The keys of a protocol that have words of their own; others are shown as key=value."""
 
 
@@ -26,7 +49,8 @@ def caption(records: Sequence[Record], apart: Mapping[str, Any]) -> str:
     data = next((record.data for record in records if "audit" in record.data), first.data)  # older records have none
     sentences = [
         _data(data, apart),
-        *_protocol(first.config["protocol"], data.get("clock", "second")),
+        *_protocol(first.config["protocol"], data.get("clock", "second"), draws(records)),
+        _scored(first),
         *_audit(data.get("audit")),
         *_choice(records),
         _seeds(records),
@@ -63,13 +87,13 @@ def _audit(figures: Mapping[str, float | None] | None) -> list[str]:
     return said
 
 
-def _protocol(protocol: Mapping[str, Any], clock: str) -> list[str]:
+def _protocol(protocol: Mapping[str, Any], clock: str, drawn: Sequence[int]) -> list[str]:
     name = protocol["name"]
     rest = [f"{key}={text(value)}" for key, value in protocol.items() if key not in WORDED]
     return [
-        PROTOCOLS.get(name, f"Protocol {name}"),
-        "All items are ranked but those the user has seen, ties count by their expected rank",
-        _ties(protocol, clock),
+        PROTOCOLS[name].format_map(protocol) if name in PROTOCOLS else f"Protocol {name}",
+        f"{_ranked(protocol)}, {TIES[protocol.get('ties', 'expected')]}",
+        _ties(protocol, clock, drawn),
         "After the choice of epoch each model is trained again on training and validation events"
         if protocol.get("refit")
         else "",
@@ -77,14 +101,34 @@ def _protocol(protocol: Mapping[str, Any], clock: str) -> list[str]:
     ]
 
 
-def _ties(protocol: Mapping[str, Any], clock: str) -> str:
+def sampled(protocol: Mapping[str, Any]) -> str:
+    """Return the mark of figures made from drawn candidates, "sampled: uniform-100"; nothing for a full ranking."""
+    candidates = protocol.get("candidates", "full")
+    return "" if candidates == "full" else f"sampled: {candidates}"
+
+
+def _ranked(protocol: Mapping[str, Any]) -> str:
+    candidates = protocol.get("candidates", "full")
+    kind, _, n = candidates.partition("-")
+    return RANKED[kind].format(candidates=candidates, n=n, seed=protocol.get("candidates_seed"))
+
+
+def _scored(record: Record) -> str:
+    """How many users have a test event, where a protocol leaves some out."""
+    scored = len(np.unique(record.users))
+    few = record.config["protocol"]["name"] != "leave_one_out" and scored < record.data["users"]
+    return f"{scored:,} of {record.data['users']:,} users are scored" if few else ""
+
+
+def _ties(protocol: Mapping[str, Any], clock: str, drawn: Sequence[int]) -> str:
     order = protocol.get("tie_order")
     if order is None:
         return ""
     if clock == "order":
         return "The data give the order of a user's events and no times"
     unit = clock.removeprefix("relative ")
-    seeded = f"in a random order (seed {protocol.get('tie_seed')})"
+    one = f"in a random order (seed {protocol.get('tie_seed')})"
+    seeded = f"in random orders (tie draws {_listed(drawn)})" if len(drawn) > 1 else one
     words = seeded if order == "random" else TIE_ORDERS.get(order, str(order))
     which = (
         f"; of several in a user's last {unit} the {protocol['last_tie']} counts as final"
@@ -111,12 +155,12 @@ def seeds(records: Sequence[Record]) -> tuple[int, ...]:
     return tuple(sorted({record.config["seed"] for record in records if record.config["seed"] is not None}))
 
 
-def unequal_seeds(by_label: Mapping[str, tuple[int, ...]]) -> list[str]:
-    """Return a note where the rows that have seeds do not all have the same."""
+def unequal(what: str, by_label: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """Return a note where the rows that have seeds (or tie draws) do not all have the same."""
     seeded = {label: numbers for label, numbers in by_label.items() if numbers}
     if len(set(seeded.values())) < 2:
         return []
-    return ["Seeds differ: " + "; ".join(f"{label} {_listed(numbers)}" for label, numbers in seeded.items())]
+    return [f"{what} differ: " + "; ".join(f"{label} {_listed(numbers)}" for label, numbers in seeded.items())]
 
 
 def other_code(left_out: Mapping[str, int]) -> list[str]:
@@ -126,7 +170,11 @@ def other_code(left_out: Mapping[str, int]) -> list[str]:
 
 
 def _seeds(records: Sequence[Record]) -> str:
-    numbers = seeds(records)
+    numbers, drawn = seeds(records), draws(records)
+    if len(drawn) > 1:
+        level = f"{count(len(drawn), 'tie draw')} ({_listed(drawn)})"
+        over = f"{count(len(numbers), 'seed')} ({_listed(numbers)}) x {level}" if numbers else level
+        return f"Mean and standard deviation over {over}; a model without a seed over the tie draws alone"
     if not numbers:
         return ""
     if len(numbers) == 1:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
 
 from attrec_bench.errors import require_choice
+from attrec_bench.results.draws import draws, runs
 from attrec_bench.results.record import text
 from attrec_bench.results.tables import BEST, DIGITS, MODEL, SECOND, Cell, Row, Table
 
@@ -47,14 +48,14 @@ def terminal(table: Table, color: bool = False, width: int | None = None) -> str
 
     grid = Grid(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for column in _header(table):
-        grid.add_column(Text(column), justify="right" if column == "seeds" else "left", no_wrap=True)
+        grid.add_column(Text(column), justify="right" if column.startswith("seeds") else "left", no_wrap=True)
     styles = {BEST: "bold", SECOND: "underline", None: ""}
     for row, following in pairwise([*table.rows, None]):
         if row is None:
             continue
         cells = [Text.assemble((_value(cell), styles[cell.place])) for cell in row.cells]
         parted = following is not None and following.kind != row.kind
-        grid.add_row(Text(_label(row)), *cells, str(len(row.records)), end_section=parted)
+        grid.add_row(Text(_label(row)), *cells, runs(row.records), end_section=parted)
     out = io.StringIO()
     console = Console(file=out, force_terminal=color, no_color=not color, width=10_000, highlight=False)
     console.print(grid, "")
@@ -79,7 +80,7 @@ def _markdown(table: Table) -> str:
     lines = [_piped(header), _piped(["---", *["---:"] * (len(header) - 1)])]
     for row in table.rows:
         cells = [marks[cell.place](_value(cell)) for cell in row.cells]
-        lines.append(_piped([_escaped(_label(row), _MARKDOWN), *cells, str(len(row.records))]))
+        lines.append(_piped([_escaped(_label(row), _MARKDOWN), *cells, runs(row.records)]))
     paragraphs = [_escaped(paragraph, _MARKDOWN) for paragraph in (table.caption, *table.notes)]
     return "\n".join([*lines, "", "\n\n".join(paragraphs), ""])
 
@@ -96,7 +97,7 @@ def _latex(table: Table) -> str:
         lines = []
         for row in rows:
             cells = [wrap[cell.place] % _value(cell, pm=r"\,$\pm$\,") for cell in row.cells]
-            lines.append(" & ".join([_escaped(_label(row), _LATEX), *cells, str(len(row.records))]) + r" \\")
+            lines.append(" & ".join([_escaped(_label(row), _LATEX), *cells, runs(row.records)]) + r" \\")
         blocks.append("\n".join(lines))
     header = [_escaped(name, _LATEX) for name in _header(table)]
     notes = [rf"\par\footnotesize {_escaped(note, _LATEX)}" for note in table.notes]
@@ -141,7 +142,8 @@ FORMATS: dict[str, Callable[[Sequence[Table]], str]] = {
 
 
 def _header(table: Table) -> list[str]:
-    return ["model", *table.metrics, "seeds"]
+    several = any(len(draws(row.records)) > 1 for row in table.rows)
+    return ["model", *table.metrics, "seeds x draws" if several else "seeds"]
 
 
 def _label(row: Row) -> str:

@@ -1,7 +1,8 @@
 """Records -> Table: plain data from which every format is made, so that all formats say the same.
 
     one table   (data, protocol): records that were made under different protocols never share one
-    one row     (model, configuration), over its seeds: mean and standard deviation (n - 1)
+    one row     (model, configuration), over its seeds: mean and standard deviation (n - 1);
+                with tie_order=random over seeds x tie draws (see draws.py)
     one column  a metric; all are higher is better
 
 A table is the work of one program, the one that made its newest record: records of another version of what every run
@@ -18,7 +19,7 @@ import numpy as np
 
 from attrec_bench.errors import InputError
 from attrec_bench.evaluation.metrics import means
-from attrec_bench.results import captions
+from attrec_bench.results import captions, draws
 from attrec_bench.results.record import Record, digest, flatten, text
 
 DEFAULT_METRICS = ("HR@10", "HR@50", "NDCG@10", "MRR")
@@ -39,7 +40,7 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True)
 class Cell:
-    """One metric of one row over n seeds. ``sd`` is None for one seed; ``place`` is BEST, SECOND or None."""
+    """One metric of one row over n runs. ``sd`` is None for one run; ``place`` is BEST, SECOND or None."""
 
     mean: float
     sd: float | None
@@ -80,7 +81,7 @@ def tables(records: Sequence[Record], metrics: Sequence[str] = DEFAULT_METRICS) 
         raise InputError("a table needs at least one record; attrec-bench run makes one")
     if not metrics:
         raise InputError("metrics must name at least one metric")
-    groups = _group(records, lambda record: (record.data["sha256"], digest(record.config["protocol"])))
+    groups = _group(records, lambda record: (record.data["sha256"], digest(draws.shared(record.config["protocol"]))))
     made = [_table(group, tuple(metrics), apart) for group, apart in zip(groups, _apart(groups), strict=True)]
     return sorted(made, key=lambda table: (table.data["name"], digest(table.protocol)))
 
@@ -93,14 +94,16 @@ def _table(records: Sequence[Record], metrics: tuple[str, ...], apart: Mapping[s
         for label, variant in zip(_labels(variants), variants, strict=True):
             counted, left_out = _newest_of_each_seed(variant)
             notes += [f"{label}: {left_out}"] if left_out else []
+            notes += draws.notes(label, counted, metrics)
             rows.append(_row(label, counted, metrics))
     ordered = _marked(sorted(rows, key=_order))
     counted = [record for row in ordered for record in row.records]
     models = [row for row in ordered if row.kind == MODEL] or ordered
-    notes += captions.unequal_seeds({row.label: captions.seeds(row.records) for row in models})
+    notes += captions.unequal("Seeds", {row.label: captions.seeds(row.records) for row in models})
+    notes += captions.unequal("Tie draws", {row.label: draws.draws(row.records) for row in ordered})
     return Table(
         data=records[0].data,
-        protocol=records[0].config["protocol"],
+        protocol=draws.protocol_of(counted),
         metrics=metrics,
         rows=ordered,
         caption=captions.caption(counted, apart),
@@ -109,7 +112,7 @@ def _table(records: Sequence[Record], metrics: tuple[str, ...], apart: Mapping[s
 
 
 def _row(label: str, records: Sequence[Record], metrics: Sequence[str]) -> Row:
-    scores = [means(record.ranks, metrics) for record in records]
+    scores = [means(record.ranks, metrics, record.users) for record in records]
     values = np.array([[score[name] for name in metrics] for score in scores])  # [seeds, metrics]
     spread = values.std(axis=0, ddof=1) if len(records) > 1 else [None] * len(metrics)
     cells = tuple(
@@ -192,9 +195,10 @@ def _class_of(record: Record) -> str:
 
 
 def _newest_of_each_seed(records: Sequence[Record]) -> tuple[list[Record], str]:
-    """Return the records in the order of their seeds; and what was left out, in words."""
-    by_seed = {record.config["seed"]: record for record in sorted(records, key=lambda record: record.created)}
-    counted = sorted(by_seed.values(), key=lambda record: record.config["seed"] or 0)
+    """Return the records in the order of their seeds and tie draws; and what was left out, in words."""
+    by_age = sorted(records, key=lambda record: record.created)
+    by_seed = {(record.config["seed"], draws.draw_of(record)): record for record in by_age}
+    counted = sorted(by_seed.values(), key=lambda record: (record.config["seed"] or 0, draws.draw_of(record) or 0))
     twice = len(records) - len(counted)
     return counted, f"{captions.count(twice, 'older record')} of the same seed left out" if twice else ""
 

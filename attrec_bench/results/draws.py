@@ -1,0 +1,74 @@
+"""Tie draws: random orders of the events of one second, a level of variation beside the seeds.
+
+Where an order is undefined, one draw of it is one of many data sets that the file could as well have been. Records
+that differ in nothing but ``tie_seed`` share a row, n seeds x K draws, so that a table tells how much of a difference
+the undefined order alone can make.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attrec_bench.evaluation.metrics import means
+from attrec_bench.results.record import Record
+
+
+def shared(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a protocol all records of a table share: all but the draw."""
+    return {key: value for key, value in protocol.items() if key != "tie_seed" or protocol["tie_order"] != "random"}
+
+
+def draw_of(record: Record) -> int | None:
+    """Return the seed of the order of simultaneous events, None where that order is not random."""
+    protocol = record.config["protocol"]
+    return protocol["tie_seed"] if protocol.get("tie_order") == "random" else None
+
+
+def draws(records: Sequence[Record]) -> tuple[int, ...]:
+    """Tie draws of these records in ascending order; empty where the order is not random."""
+    return tuple(sorted({draw for draw in map(draw_of, records) if draw is not None}))
+
+
+def protocol_of(records: Sequence[Record]) -> dict[str, Any]:
+    """Return the protocol of these records; of several draws all are listed."""
+    drawn = draws(records)
+    several = {"tie_seed": list(drawn)} if len(drawn) > 1 else {}
+    return dict(records[0].config["protocol"]) | several
+
+
+def runs(records: Sequence[Record]) -> str:
+    """How many seeds, as a table shows it: ``5``, or ``5 x 3`` for five seeds and three draws."""
+    drawn = len(draws(records))
+    return f"{len({record.config['seed'] for record in records})} x {drawn}" if drawn > 1 else str(len(records))
+
+
+def notes(label: str, records: Sequence[Record], metrics: Sequence[str]) -> list[str]:
+    """Return what a row of several draws has to say: how far draws and seeds move it, and whether runs are missing."""
+    drawn, seeds = draws(records), {record.config["seed"] for record in records}
+    if len(drawn) < 2:
+        return []
+    parts = [f"between {len(drawn)} tie draws {_listed(metrics, _spread(records, draw_of, metrics))}"]
+    if len(seeds) > 1:
+        by_seed = _spread(records, lambda record: record.config["seed"], metrics)
+        parts.append(f"between {len(seeds)} seeds {_listed(metrics, by_seed)}")
+    said = [f"{label}: standard deviation {'; '.join(parts)}"]
+    if len(records) < len(drawn) * len(seeds):
+        said.append(f"{label}: {len(records)} of {len(drawn) * len(seeds)} runs (seeds x tie draws) are there")
+    return said
+
+
+def _spread(
+    records: Sequence[Record], level: Callable[[Record], int | None], metrics: Sequence[str]
+) -> NDArray[np.float64]:
+    """[metrics]: standard deviation (n - 1) of the means of each value of one level."""
+    groups: dict[int | None, list[list[float]]] = {}
+    for record in records:
+        groups.setdefault(level(record), []).append(list(means(record.ranks, metrics, record.users).values()))
+    by_level = np.array([np.mean(group, axis=0) for group in groups.values()])
+    return np.asarray(by_level.std(axis=0, ddof=1))
+
+
+def _listed(metrics: Sequence[str], values: NDArray[np.float64]) -> str:
+    return ", ".join(f"{value:.4f} {name}" for name, value in zip(metrics, values, strict=True))
