@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from attrec_bench.contract import Batch
 from attrec_bench.errors import require_number, require_whole
 from attrec_bench.kernels.pairs import pair_scores
+from attrec_bench.kernels.squares import norms
 from attrec_bench.training.losses import bpr
 
 
@@ -73,12 +74,3 @@ class BPRMF(nn.Module):
     def score(self, users: Tensor, windows: Tensor) -> Tensor:
         """Users [B], windows [B, 0] -> [B, I+1]."""
         return self.query(users, windows) @ self.candidates().T
-
-
-def norms(table: Tensor, rows: Tensor) -> Tensor:
-    """Table [n, d], rows of any shape -> the sum of the rows' squared norms, a row as often as it is named."""
-    if rows.numel() < len(table):
-        return F.embedding(rows, table).square().sum()
-    # Each row's norm times how often it is named: cheaper than a gather and a scatter once most rows are named.
-    named = table.new_zeros(len(table)).index_add_(0, rows.flatten(), table.new_ones(rows.numel()))
-    return table.square().sum(1) @ named
