@@ -57,6 +57,22 @@ def test_in_between_attrec_beats_bprmf_and_popularity(runs: Path) -> None:
     assert_better(scores(runs, 0.5, "popularity"), scores(runs, 0.5, "random"))
 
 
+@pytest.mark.parametrize("model", ["fmc", "fpmc", "prme", "transrec", "hrm", "markov"])
+def test_transitions_alone_are_found_by_all_that_read_the_last_item(runs: Path, model: str) -> None:
+    assert_better(scores(runs, 0.0, model), scores(runs, 0.0, "popularity"))
+    assert_better(scores(runs, 0.0, model), scores(runs, 0.0, "bprmf"))
+
+
+@pytest.mark.parametrize("model", ["fpmc", "prme", "hrm", "itemknn", "ease"])
+def test_taste_alone_is_found_by_all_that_know_the_user(runs: Path, model: str) -> None:
+    assert_better(scores(runs, 1.0, model), scores(runs, 1.0, "popularity"))
+    assert_better(scores(runs, 1.0, model), scores(runs, 1.0, "fmc"))
+
+
+def test_in_between_fpmc_finds_more_than_its_long_term_alone(runs: Path) -> None:
+    assert_better(scores(runs, 0.5, "fpmc"), scores(runs, 0.5, "bprmf"))
+
+
 @pytest.mark.parametrize("long_term", [0.0, 0.5, 1.0])
 def test_nobody_beats_the_oracle_beyond_noise(runs: Path, long_term: float) -> None:
     oracle = scores(runs, long_term, "oracle")
