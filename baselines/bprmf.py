@@ -12,6 +12,7 @@ from attrec_bench.contract import Batch
 from attrec_bench.errors import require_number, require_whole
 from attrec_bench.kernels.comparisons import Regularisers, comparisons_loss
 from attrec_bench.kernels.pairs import plain_pair_scores
+from attrec_bench.kernels.squares import norms
 from attrec_bench.training.losses import bpr
 
 
@@ -81,8 +82,3 @@ class BPRMF(nn.Module):
     def score(self, users: Tensor, windows: Tensor) -> Tensor:
         """Users [B], windows [B, 0] -> [B, I+1]."""
         return self.query(users, windows) @ self.candidates().T
-
-
-def norms(table: Tensor, rows: Tensor) -> Tensor:
-    """Table [n, d], rows of any shape -> the sum of the rows' squared norms, a row as often as it is named."""
-    return F.embedding(rows, table).square().sum()

@@ -14,6 +14,8 @@ from attrec_bench.run import run
 SIZES = ["dataset=planted", "dataset.n_users=500", "dataset.n_items=400", "dataset.n_interactions=30000"]
 TRAINING = ["train.epochs=12", "train.patience=4"]
 METRIC = "NDCG@50"
+SMALL_BATCHES = "train.batch_size=256"
+"""The family's recipes are for a million events: of 30,000 their batches would make a dozen steps an epoch."""
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,26 @@ def test_in_between_attrec_beats_bprmf_and_popularity(runs: Path) -> None:
     assert_better(attrec, scores(runs, 0.5, "bprmf"))
     assert_better(attrec, scores(runs, 0.5, "popularity"))
     assert_better(scores(runs, 0.5, "popularity"), scores(runs, 0.5, "random"))
+
+
+@pytest.mark.parametrize("model", ["fmc", "fpmc", "prme", "transrec", "hrm", "markov"])
+def test_transitions_alone_are_found_by_all_that_read_the_last_item(runs: Path, model: str) -> None:
+    found = scores(runs, 0.0, model, SMALL_BATCHES)
+    assert_better(found, scores(runs, 0.0, "popularity"))
+    assert_better(found, scores(runs, 0.0, "bprmf"))
+
+
+@pytest.mark.parametrize("model", ["fpmc", "prme", "hrm", "itemknn", "ease"])
+def test_taste_alone_is_found_by_all_that_know_the_user(runs: Path, model: str) -> None:
+    # The maximum of user and last item hides the user behind the item; their mean is a sum of two models.
+    pool = ("model.pool_user=mean",) if model == "hrm" else ()
+    found = scores(runs, 1.0, model, SMALL_BATCHES, *pool)
+    assert_better(found, scores(runs, 1.0, "popularity"))
+    assert_better(found, scores(runs, 1.0, "fmc", SMALL_BATCHES))
+
+
+def test_in_between_fpmc_finds_more_than_its_long_term_alone(runs: Path) -> None:
+    assert_better(scores(runs, 0.5, "fpmc", SMALL_BATCHES), scores(runs, 0.5, "bprmf"))
 
 
 @pytest.mark.parametrize("long_term", [0.0, 0.5, 1.0])

@@ -151,7 +151,7 @@ def test_the_padding_item_is_no_parameter(name: str, data: Interactions) -> None
     """Whatever stands in the tables' row 0, a window with padding scores as before and the row has no gradient."""
     model = made(name, data)
     batch = a_batch(model, data)
-    assert model.maxlen == 0 or bool((batch.windows == PAD).any())
+    batch.windows[0] = PAD  # a model of one last item meets no padding in training, only in users without events
     model.loss(batch).backward()
     for key, parameter in model.named_parameters():
         if parameter.shape[0] == data.n_items + 1:

@@ -1,8 +1,9 @@
-"""The sum of squares of a whole table, as L2 terms need it in every step: one pass there and one back."""
+"""Sums of squares as L2 terms need them in every step: of a whole table, or of the rows that a batch names."""
 
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -30,3 +31,12 @@ class SumOfSquares(torch.autograd.Function):
         (table,) = ctx.saved_tensors
         scaled: Tensor = table * (2 * given)
         return scaled
+
+
+def norms(table: Tensor, rows: Tensor) -> Tensor:
+    """Table [n, d], rows of any shape -> the sum of the rows' squared norms, a row as often as it is named."""
+    if rows.numel() < len(table):
+        return F.embedding(rows, table).square().sum()
+    # Each row's norm times how often it is named: cheaper than a gather and a scatter once most rows are named.
+    named = table.new_zeros(len(table)).index_add_(0, rows.flatten(), table.new_ones(rows.numel()))
+    return table.square().sum(1) @ named
