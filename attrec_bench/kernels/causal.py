@@ -20,6 +20,9 @@ from attrec_bench.kernels.lanes import add, products, softmax, softmax_back, wei
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
+FOUR = 4
+"""Rows whose gradients are added to keys and values in one pass."""
+
 
 def causal_attention(q: Tensor, k: Tensor, v: Tensor, bounds: Tensor, dropout: float) -> Tensor:
     """Queries, keys and values [H, n, e], bounds [B+1] -> [H, n, e]: softmax(q k^T / sqrt(e)) v, no look ahead.
@@ -120,11 +123,11 @@ def attend_back(
     dropout: float,
     seed: int,
 ) -> None:
-    """Fill of_q and add to of_k and of_v; the weights are overwritten with the gradient before the softmax."""
+    """Fill of_q and add to of_k and of_v, for which four rows of a sequence are taken together."""
     (H, n, e), L = q.shape, weights.shape[2]
     threshold, kept = np.uint32(dropout * 4294967296.0), np.float32(1 / (1 - dropout))
     root, begin = np.float32(1 / math.sqrt(e)), hashed(np.uint32(seed))
-    slopes, dropped = np.empty(L, np.float32), np.empty(L, np.float32)
+    slopes, lefts, rows = np.empty(L, np.float32), np.empty((FOUR, L), np.float32), np.empty((FOUR, L), np.float32)
     for h in range(H):
         for b in range(len(bounds) - 1):
             first, last = bounds[b], bounds[b + 1]
@@ -134,16 +137,34 @@ def attend_back(
                 of_k[h, first:last],
                 of_v[h, first:last],
             )
-            for t in range(len(keys)):
-                i = first + t
-                row, slope, left = weights[h, i, : t + 1], slopes[: t + 1], dropped[: t + 1]
-                counter = np.uint32(begin + np.uint32((h * n + i) * L))
-                drop(row, left, counter, threshold, kept)
-                for j in range(t + 1):
-                    add(of_values[j], left[j], given[h, i])
-                products(given[h, i], values[: t + 1], left, np.float32(1))
-                drop(left, slope, counter, threshold, kept)
-                softmax_back(row, slope, -1, root)
-                weighted_sum(row, keys[: t + 1], of_q[h, i])
-                for j in range(t + 1):
-                    add(of_keys[j], row[j], q[h, i])
+            for start in range(0, len(keys), FOUR):
+                stop = min(start + FOUR, len(keys))
+                for t in range(start, stop):
+                    i = first + t
+                    row, left, slope = rows[t - start, : t + 1], lefts[t - start, : t + 1], slopes[: t + 1]
+                    counter = np.uint32(begin + np.uint32((h * n + i) * L))
+                    products(given[h, i], values[: t + 1], left, np.float32(1))
+                    drop(left, slope, counter, threshold, kept)
+                    drop(weights[h, i, : t + 1], left, counter, threshold, kept)
+                    row[:] = weights[h, i, : t + 1]
+                    softmax_back(row, slope, -1, root)
+                    weighted_sum(row, keys[: t + 1], of_q[h, i])
+                    rows[t - start, t + 1 : stop] = 0
+                    lefts[t - start, t + 1 : stop] = 0
+                add_products(of_values[:stop], lefts[: stop - start], given[h, first + start : first + stop])
+                add_products(of_keys[:stop], rows[: stop - start], q[h, first + start : first + stop])
+
+
+@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+def add_products(out: Floats, weights: Floats, rows: Floats) -> None:
+    """out[j] += sum over r of weights[r, j] rows[r]; four rows in one pass, so that out is written once for four."""
+    if len(rows) < FOUR:
+        for r in range(len(rows)):
+            for j in range(len(out)):
+                add(out[j], weights[r, j], rows[r])
+        return
+    own_a, own_b, own_c, own_d = rows[0], rows[1], rows[2], rows[3]
+    for j in range(len(out)):
+        sums, a, b, c, d = out[j], weights[0, j], weights[1, j], weights[2, j], weights[3, j]
+        for k in range(len(sums)):
+            sums[k] += a * own_a[k] + b * own_b[k] + c * own_c[k] + d * own_d[k]
