@@ -27,6 +27,9 @@ from attrec_bench.errors import InputError, require_choice, require_number, requ
 from attrec_bench.kernels.dropout import dropout
 from attrec_bench.training.next_item import LOSSES, next_item_loss
 
+AT_ONCE = 128
+"""Windows whose last state is computed at once, so that memory does not grow with the number of users."""
+
 
 class GRU4Rec(nn.Module):
     """score(u, i) = (A h_L) . E_i, h_L the last layer's state after the window's last item.
@@ -97,6 +100,10 @@ class GRU4Rec(nn.Module):
 
     def query(self, users: Tensor, windows: Tensor) -> Tensor:
         """Users [B], windows [B, L] -> [B, d]: the state after each window's last item."""
+        return torch.cat([self.last_states(part) for part in torch.split(windows, AT_ONCE)])
+
+    def last_states(self, windows: Tensor) -> Tensor:
+        """See ``query``."""
         last = (windows != PAD).sum(1).clamp(min=1) - 1
         return self.states(windows)[torch.arange(len(windows), device=windows.device), last]
 

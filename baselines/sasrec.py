@@ -30,6 +30,8 @@ from attrec_bench.training.next_item import next_item_loss
 LOSSES = ("bce", "sampled_softmax", "softmax")
 EPSILON = 1e-8
 """Added to the variance in a norm, as in the authors' code."""
+AT_ONCE = 64
+"""Windows whose last state is computed at once, so that the passes over their rows find them in the cache."""
 
 
 class Block(nn.Module):
@@ -133,6 +135,10 @@ class SASRec(nn.Module):
 
     def query(self, users: Tensor, windows: Tensor) -> Tensor:
         """Users [B], windows [B, L] -> the state of each window's last position [B, d]; of none, zeros."""
+        return torch.cat([self.last_states(part) for part in torch.split(windows, AT_ONCE)])
+
+    def last_states(self, windows: Tensor) -> Tensor:
+        """See ``query``."""
         ends = (windows != PAD).sum(1).cumsum(0)
         states = F.pad(self.states(windows), (0, 0, 1, 0))  # so that an empty first window finds a row as well
         return states[ends] * (windows[:, -1:] != PAD)

@@ -114,6 +114,15 @@ def test_an_empty_window_gets_finite_scores_and_changes_no_other(kind: type) -> 
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_windows_are_asked_for_part_by_part(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = built(kind)
+    windows = torch.cat([WINDOWS, torch.zeros(1, 5, dtype=torch.long), WINDOWS])
+    expected = model.score(torch.zeros(7), windows)
+    monkeypatch.setattr(f"{kind.__module__}.AT_ONCE", 3)
+    torch.testing.assert_close(model.score(torch.zeros(7), windows), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_later_items_change_no_earlier_state_and_every_earlier_item_counts(kind: type) -> None:
     model = built(kind)
     window = torch.tensor([[3, 1, 4, 2, 5]])
