@@ -21,6 +21,13 @@ class Batch:
     windows   [B, L]  int64, the last L items before the targets, PAD on the left
     targets   [B, T]  int64, the next T items; PAD where the user's events end
     negatives [B, N]  int64, N = T * negatives per target; aligned: negatives.view(B, T, -1)[:, t] belongs to target t
+
+    A model that learns at every position of a window at once has T = L: its targets are the items after each position,
+    and every training event but a user's first is a target once. A user with the events a b c d e f and L = 4 gives
+    two windows (_ is PAD; a target is PAD where the window is)::
+
+        windows   _ _ _ a      targets   _ _ _ b
+                  b c d e                c d e f
     """
 
     users: Tensor
@@ -58,6 +65,7 @@ class Factored(Scorer, Protocol):
 class Learner(Scorer, Protocol):
     """A scorer that learns by gradient: an nn.Module. One whose loss reads no negatives says uses_negatives = False.
 
+    One that learns at every position of a window says every_position = True and has T = maxlen (see ``Batch``).
     A learner may also be a Counter: it is then handed the training events once before it learns.
     """
 

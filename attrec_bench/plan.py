@@ -180,7 +180,12 @@ def training_of(train: Mapping[str, Any], model: Scorer) -> dict[str, Any]:
         unused["windows"] = "padded"
     if not getattr(model, "uses_negatives", True):
         unused |= {"negatives": 0, "negatives_from": "all"}
-    return dict(train) | unused
+    if getattr(model, "every_position", False):
+        unused["windows"] = "sequences"
+    settings = dict(train) | unused
+    if settings["windows"] == "sequences" and not getattr(model, "every_position", False):
+        raise InputError(f"train.windows=sequences is for models with every_position, got {type(model).__name__}")
+    return settings
 
 
 def device_name(asked: str) -> str:

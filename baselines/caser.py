@@ -125,10 +125,8 @@ class Caser(nn.Module):
         real = batch.targets != PAD
         if self.loss_name == "softmax":
             state = self.state(batch.users, batch.windows)
-            items, bias = (
-                (self.W, self.b[:, 0]) if self.output == "separate" else (self.Q, state.new_zeros(len(self.Q)))
-            )
-            return cross_entropy(state, items, bias, batch.targets) / real.sum().clamp(min=1)
+            items, bias = (self.W, self.b[:, 0]) if self.output == "separate" else (self.Q, None)
+            return cross_entropy(state, items, batch.targets, bias) / real.sum().clamp(min=1)
         query = self.query(batch.users, batch.windows)
         scores = pair_scores(query, self.candidates(), torch.cat([batch.targets, batch.negatives], 1))
         positive, negative = binary_cross_entropy(scores[:, : self.T], scores[:, self.T :])

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD
 from attrec_bench.errors import require_choice, require_number, require_whole
+from attrec_bench.kernels.cross_entropy import cross_entropy
 from attrec_bench.kernels.dropout import dropout
 from attrec_bench.kernels.pairs import pair_scores
-from attrec_bench.kernels.softmax import log_sum_exp
 from attrec_bench.training.losses import binary_cross_entropy
 
 POOLS = ("mean", "max")
@@ -75,8 +75,7 @@ class HRM(nn.Module):
         """(4), or the cross-entropy of (3): Batch -> scalar, a sum over the batch."""
         query = self.query(batch.users, batch.windows)
         if self.loss_name == "softmax":
-            everything = log_sum_exp(query, self.items[PAD + 1 :])
-            return (everything[:, None] - pair_scores(query, self.items, batch.targets)).sum()
+            return cross_entropy(query, self.items, batch.targets)
         scores = pair_scores(query, self.items, torch.cat([batch.targets, batch.negatives], 1))
         positive, negative = binary_cross_entropy(scores[:, :1], scores[:, 1:])
         return positive.sum() + negative.sum()

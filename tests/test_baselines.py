@@ -8,7 +8,6 @@ import torch
 
 from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD
-from attrec_bench.kernels.squares import norms
 from attrec_bench.training.batches import generator
 from baselines.bprmf import BPRMF
 from baselines.caser import Caser

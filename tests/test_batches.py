@@ -42,6 +42,36 @@ def test_a_model_without_windows_has_every_event_as_a_target() -> None:
     assert rows([[1, 2], [7]], 0, 1, "padded") == {((), (1,)), ((), (2,)), ((), (7,))}
 
 
+def test_sequences_are_cut_from_the_end_and_their_targets_are_the_items_after_each_position() -> None:
+    assert rows([[1, 2, 3, 4, 5, 6], [7, 8, 9], [5, 6], [4]], 2, 2, "sequences") == {
+        ((PAD, 1), (PAD, 2)),
+        ((2, 3), (3, 4)),
+        ((4, 5), (5, 6)),
+        ((7, 8), (8, 9)),
+        ((PAD, 5), (PAD, 6)),
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 999), st.integers(1, 5), st.integers(1, 3))
+def test_in_sequences_every_event_but_a_users_first_is_a_target_once(seed: int, maxlen: int, negatives: int) -> None:
+    data = random_histories(6, 15, seed)
+    made = batches(
+        data, maxlen=maxlen, T=maxlen, windows="sequences", batch_size=3, **SETTINGS | {"negatives": negatives}
+    )
+    found = Counter[tuple[int, int, int]]()
+    for batch in made.epoch(1):
+        user = batch.users[:, None].expand_as(batch.windows)
+        real = batch.windows != PAD
+        assert torch.equal(real, batch.targets != PAD)
+        assert not bool((real[:, :-1] & ~real[:, 1:]).any())
+        assert batch.negatives.shape == (len(user), maxlen * negatives)
+        columns = (part[real].tolist() for part in (user, batch.windows, batch.targets))
+        found.update(zip(*columns, strict=True))
+    steps = zip(data.users, data.users[1:], data.items, data.items[1:], strict=False)
+    assert found == Counter((int(u), int(i), int(j)) for u, w, i, j in steps if u == w)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 999), st.integers(1, 4), st.integers(1, 3))
 def test_every_window_stands_before_its_targets_in_one_user(seed: int, maxlen: int, T: int) -> None:
@@ -121,7 +151,8 @@ def test_seeds_of_different_purposes_differ() -> None:
         ({"negatives": 1.5}, "train.negatives must be a whole number of at least 0, got 1.5"),
         ({"drop_last": "no"}, "train.drop_last must be true or false, got 'no'"),
         ({"negatives_from": "unsen"}, "did you mean 'unseen'"),
-        ({"windows": "whole"}, "train.windows must be one of full, padded, got 'whole'"),
+        ({"windows": "whole"}, "train.windows must be one of full, padded, sequences, got 'whole'"),
+        ({"windows": "sequences"}, "train.windows=sequences needs T = maxlen of at least 1, got T=1 and maxlen=2"),
     ],
 )
 def test_errors_name_the_value_and_the_rule(changed: dict[str, object], message: str) -> None:

@@ -21,7 +21,7 @@ from tests.small import batches_of
 
 CPU = torch.device("cpu")
 NAMES = sorted(file.stem for file in (conf_folder() / "model").glob("*.yaml"))
-SIZES = {"d": 8, "init_std": 0.3}
+SIZES = {"d": 8, "hidden": 8, "maxlen": 6, "init_std": 0.3}
 """Smaller than the YAML's, so that every model of the suite is built in no time."""
 
 
@@ -126,7 +126,8 @@ LEARNERS = [name for name in NAMES if hasattr(get_class(composed([f"model={name}
 
 
 def a_batch(model: Learner, data: Interactions) -> Batch:
-    return next(batches_of(data, model.maxlen, model.T).epoch(1))
+    kind = "sequences" if getattr(model, "every_position", False) else "padded"
+    return next(batches_of(data, model.maxlen, model.T, windows=kind).epoch(1))
 
 
 @pytest.mark.parametrize("mode", ["dist", "inner"])

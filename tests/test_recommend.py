@@ -24,7 +24,7 @@ def items_of(told: str) -> list[str]:
     return [line.split("item ")[1] for line in told.split("held out):\n")[1].splitlines()]
 
 
-@pytest.mark.parametrize("model", ["attrec", "bprmf", "caser", "popularity", "random", "oracle"])
+@pytest.mark.parametrize("model", ["attrec", "bprmf", "caser", "gru4rec", "sasrec", "popularity", "random", "oracle"])
 def test_every_kind_of_model_recommends_unseen_items_in_the_order_of_its_scores(tmp_path: Path, model: str) -> None:
     record = recorded(tmp_path, model)
     told = recommend(tmp_path, record.identity[:10], "7", 60, None)

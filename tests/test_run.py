@@ -39,6 +39,8 @@ def test_what_a_model_does_not_use_makes_no_second_run() -> None:
     assert identity("protocol.tie_seed=1") == identity("protocol.tie_seed=2")
     assert identity("mode=inner", "gamma=0.1") == identity("mode=inner", "gamma=0.9")
     assert identity("train.windows=full", model="bprmf") == identity("train.windows=padded", model="bprmf")
+    assert identity("train.windows=full", model="sasrec") == identity("train.windows=padded", model="sasrec")
+    assert identity("train.negatives=2", model="gru4rec") == identity("train.negatives=3", model="gru4rec")
     softmax = "model.loss=softmax"
     assert identity(softmax, "train.negatives=1", model="caser") == identity(
         softmax, "train.negatives=2", model="caser"
@@ -228,3 +230,8 @@ def test_deviceless_machines_say_so() -> None:
 def test_a_seed_is_a_whole_number(seed: str) -> None:
     with pytest.raises(InputError, match="seed must be a whole number of at least 0, got"):
         plan(composed([*SMALL, f"seed={seed}"]), "attrec")
+
+
+def test_windows_of_sequences_are_for_models_that_learn_at_every_position() -> None:
+    with pytest.raises(InputError, match=r"train\.windows=sequences is for .*every_position, got AttRec"):
+        identity("train.windows=sequences")

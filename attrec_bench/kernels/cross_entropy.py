@@ -27,18 +27,19 @@ PIECE = 1 << 19
 """Logits worked on at once: 2 MiB of float32."""
 
 
-def cross_entropy(query: Tensor, items: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
-    """Query [B, D], items [I+1, D], bias [I+1], targets [B, T] -> the sum over all targets that are no padding.
+def cross_entropy(query: Tensor, items: Tensor, targets: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Query [B, D], items [I+1, D], targets [B, T], bias [I+1] -> the sum over all targets that are no padding.
 
-    Differentiable in the first three.
+    Differentiable in query, items and bias; without a bias it is 0.
     """
+    bias = items.new_zeros(len(items)) if bias is None else bias
     if query.device.type == "cpu" and query.dtype == torch.float32:
-        total: Tensor = CrossEntropy.apply(query, items, bias, targets)  # type: ignore[no-untyped-call]
+        total: Tensor = CrossEntropy.apply(query, items, targets, bias)  # type: ignore[no-untyped-call]
         return total
-    return plain_cross_entropy(query, items, bias, targets)
+    return plain_cross_entropy(query, items, targets, bias)
 
 
-def plain_cross_entropy(query: Tensor, items: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+def plain_cross_entropy(query: Tensor, items: Tensor, targets: Tensor, bias: Tensor) -> Tensor:
     """The same in torch with all logits at once: what the piecewise form must equal."""
     logits = (query @ items.T + bias)[:, PAD + 1 :]
     real = targets != PAD
@@ -50,7 +51,7 @@ class CrossEntropy(torch.autograd.Function):
     """See ``cross_entropy``; the gradient is found on the way there."""
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor, items: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    def forward(ctx: Any, query: Tensor, items: Tensor, targets: Tensor, bias: Tensor) -> Tensor:
         """See ``cross_entropy``."""
         query, shifts = query.contiguous(), bias[PAD + 1 :].contiguous()
         of_query, of_items, of_bias = torch.empty_like(query), torch.zeros_like(items), torch.zeros_like(bias)
@@ -69,10 +70,10 @@ class CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, given: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, given: Tensor) -> tuple[Tensor, Tensor, None, Tensor]:
         """Gradient of query, items and bias."""
         of_query, of_items, of_bias = ctx.saved_tensors
-        return of_query * given, of_items * given, of_bias * given, None
+        return of_query * given, of_items * given, None, of_bias * given
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

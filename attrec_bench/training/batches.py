@@ -18,7 +18,7 @@ from attrec_bench.data.interactions import PAD, Interactions
 from attrec_bench.errors import InputError, require_bool, require_choice, require_whole
 from attrec_bench.kernels.gathering import seen_before, slices
 
-WINDOWS = ("full", "padded")
+WINDOWS = ("full", "padded", "sequences")
 NEGATIVES = ("unseen", "all_but_targets", "all")
 
 
@@ -34,17 +34,20 @@ def generator(seed: int, purpose: str, number: int = 0, device: torch.device | s
 
 
 def positions(train: Interactions, *, maxlen: int, T: int, windows: str) -> NDArray[np.int32]:
-    """Return [n] int32: the indices of the first target of every training window.
+    """Return [n] int32: for every training window the index of the event right after it.
 
     One user with the events a b c d e f, L = 2, T = 2 (window | targets, _ is padding)::
 
         full      a b | c d     b c | d e     c d | e f          (only whole windows; a short user gives one padded one)
         padded    _ a | b c     a b | c d     b c | d e     c d | e f     d e | f _
+        sequences _ a | _ b     b c | c d     d e | e f                  (cut from the end; see ``Batch``)
 
     A model that reads no window (L = 0) has every event as a target.
     """
     require_choice("train.windows", windows, WINDOWS)
     starts, lengths = train.offsets[:-1], np.diff(train.offsets)
+    if windows == "sequences":
+        return pieces(starts, lengths, maxlen)
     begin = np.full(len(lengths), int(maxlen > 0))
     stop = lengths.copy()
     if windows == "full" and maxlen > 0:
@@ -55,6 +58,14 @@ def positions(train: Interactions, *, maxlen: int, T: int, windows: str) -> NDAr
     before = np.cumsum(counts) - counts
     found: NDArray[np.int32] = np.repeat((starts + begin - before).astype(np.int32), counts)
     found += np.arange(len(found), dtype=np.int32)
+    return found
+
+
+def pieces(starts: NDArray[np.int64], lengths: NDArray[np.int64], maxlen: int) -> NDArray[np.int32]:
+    """Starts and lengths [U] of the users' events -> [n] int32: the last target of each piece of at most maxlen."""
+    counts = np.maximum(-(-(lengths - 1) // maxlen), 0)
+    nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    found: NDArray[np.int32] = (np.repeat(starts + lengths - 1, counts) - nth * maxlen).astype(np.int32)
     return found
 
 
@@ -124,11 +135,12 @@ class Batches:
     offsets: Tensor
     """[U+1] int64."""
     firsts: Tensor
-    """[n] int32: the first target of every window (see ``positions``)."""
+    """[n] int32: the event right after every window (see ``positions``)."""
     unseen: Unseen | None
     n_items: int
     maxlen: int
     T: int
+    sequences: bool
     batch_size: int
     negatives: int
     negatives_from: str
@@ -150,11 +162,15 @@ class Batches:
             yield self.gather(shuffled[b * self.batch_size : (b + 1) * self.batch_size].long(), random)
 
     def gather(self, firsts: Tensor, random: torch.Generator) -> Batch:
-        """First targets [B] -> Batch."""
+        """Events right after the windows [B] -> Batch."""
         # index_select: twice as fast as indexing with brackets
         users = self.users.index_select(0, firsts).long()
         starts, ends = self.offsets.index_select(0, users), self.offsets.index_select(0, users + 1)
-        targets = slices(self.items, firsts, range(self.T), starts, ends)
+        if self.sequences:
+            # The item after each position; a user's first event stands after none, so padding faces padding.
+            targets = slices(self.items, firsts, range(1 - self.T, 1), starts + 1, ends)
+        else:
+            targets = slices(self.items, firsts, range(self.T), starts, ends)
         windows = slices(self.items, firsts, range(-self.maxlen, 0), starts, ends)
         return Batch(users, windows, targets, self.draw(users, targets, random))
 
@@ -188,6 +204,8 @@ def batches(
     require_whole("train.negatives", negatives, 0)
     require_bool("train.drop_last", drop_last)
     require_choice("train.negatives_from", negatives_from, NEGATIVES)
+    if windows == "sequences" and not T == maxlen >= 1:
+        raise InputError(f"train.windows=sequences needs T = maxlen of at least 1, got T={T} and maxlen={maxlen}")
     firsts = positions(train, maxlen=maxlen, T=T, windows=windows)
     if not len(firsts):
         raise InputError(f"no user has the {1 + (maxlen > 0)} training events that one window needs")
@@ -200,6 +218,7 @@ def batches(
         n_items=train.n_items,
         maxlen=maxlen,
         T=T,
+        sequences=windows == "sequences",
         batch_size=batch_size,
         negatives=negatives,
         negatives_from=negatives_from,

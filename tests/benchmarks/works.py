@@ -53,6 +53,9 @@ CASER_TIED = ours("attrec-bench, RecBole's form", "caser", "model.loss=softmax",
 CASER_FULL = ours("attrec-bench, the paper's width 2d+1", "caser", "model.loss=softmax", *CASER)
 BPR = ours("attrec-bench, AdaGrad, batch 2048", "bprmf", "model.d=64")
 BPR_LARGE = ours("attrec-bench, AdaGrad, batch 8192", "bprmf", "model.d=64", batch=8192)
+SEQUENCES = ("model.d=64", "model.maxlen=50", "model.loss=softmax")
+SASREC_FULL = ours("attrec-bench, softmax", "sasrec", *SEQUENCES, batch=128)
+GRU4REC_FULL = ours("attrec-bench, softmax", "gru4rec", "model.hidden=64", *SEQUENCES, batch=128)
 POPULARITY = Job("attrec-bench", OWN, "ours", ("model=popularity",))
 
 RECLEARN_SHORT = tensorflow("RecLearn", "reclearn_attrec", d=100, maxlen=5, share=0.25)
@@ -70,6 +73,8 @@ WORKS = (
     Work("Caser epoch, L 5, d 64, 1 negative", EPOCH, CASER_SAMPLED, None, (Peer(RECBOLE_SAMPLED, 3),)),
     Work("Caser epoch, L 5, d 64, all items", EPOCH, CASER_TIED, None, (Peer(RECBOLE_FULL, 3),)),
     Work("Caser epoch, L 5, d 64, all items", EPOCH, CASER_FULL, None, (Peer(RECBOLE_FULL),)),
+    Work("SASRec epoch, L 50, d 64, all items", EPOCH, SASREC_FULL, 60),
+    Work("GRU4Rec epoch, L 50, d 64, all items", EPOCH, GRU4REC_FULL, 60),
     Work("BPR-MF epoch, d 64", EPOCH, BPR, None, (Peer(RECBOLE_BPR, 5), Peer(IMPLICIT_BPR))),
     Work("BPR-MF epoch, d 64", EPOCH, BPR_LARGE, None, (Peer(RECBOLE_BPR), Peer(IMPLICIT_BPR, 1 / 3))),
     Work("full ranking, AttRec, L 5, d 64", RANKING, NARROW, 0.11),

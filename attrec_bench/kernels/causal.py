@@ -1,0 +1,170 @@
+"""Causal self-attention over sequences that stand one after another, without padding, forward and backward.
+
+Shapes: n rows of all sequences together, B sequences, H heads, e width of a head, L length of the longest sequence.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numba import njit
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from attrec_bench.kernels.dropout import drawn_seed, hashed
+from attrec_bench.kernels.lanes import add, products, softmax, softmax_back, weighted_sum
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+FOUR = 4
+"""Rows whose gradients are added to keys and values in one pass."""
+
+
+def causal_attention(q: Tensor, k: Tensor, v: Tensor, bounds: Tensor, dropout: float) -> Tensor:
+    """Queries, keys and values [H, n, e], bounds [B+1] -> [H, n, e]: softmax(q k^T / sqrt(e)) v, no look ahead.
+
+    Sequence b has the rows bounds[b]..bounds[b+1]-1; a row looks at itself and at those before it in its sequence.
+    ``dropout`` is the share of weights that are dropped after the softmax, its seed drawn from torch's generator.
+    """
+    if q.device.type != "cpu" or q.dtype != torch.float32:
+        return plain_causal_attention(q, k, v, bounds, dropout)
+    seed = drawn_seed() if dropout else 0
+    out: Tensor = CausalAttention.apply(q, k, v, bounds, dropout, seed)  # type: ignore[no-untyped-call]
+    return out
+
+
+def plain_causal_attention(q: Tensor, k: Tensor, v: Tensor, bounds: Tensor, dropout: float) -> Tensor:
+    """The same in torch, each sequence padded on the right: what the compiled loops must equal."""
+    lengths = bounds.diff()
+    B, L = len(lengths), int(lengths.max())
+    rows = torch.repeat_interleave(torch.arange(B, device=q.device), lengths)
+    columns = torch.arange(q.shape[1], device=q.device) - bounds[rows]
+
+    def padded(part: Tensor) -> Tensor:
+        return part.new_zeros(len(part), B, L, part.shape[2]).index_put((slots, rows, columns), part)
+
+    slots = torch.arange(len(q), device=q.device)[:, None]
+    found = F.scaled_dot_product_attention(padded(q), padded(k), padded(v), dropout_p=dropout, is_causal=True)
+    return found[:, rows, columns]
+
+
+class CausalAttention(torch.autograd.Function):
+    """See ``causal_attention``; keeps the weights [H, n, L] for the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, bounds: Tensor, dropout: float, seed: int) -> Tensor:
+        """See ``causal_attention``."""
+        q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
+        weights = q.new_empty(*q.shape[:2], int(bounds.diff().max()))
+        out = torch.empty_like(q)
+        arrays = (array.detach().numpy() for array in (q, k, v, bounds, weights, out))
+        attend(*arrays, dropout, seed)
+        ctx.save_for_backward(q, k, v, bounds, weights)
+        ctx.dropout, ctx.seed = dropout, seed
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradient of the output [H, n, e] -> of queries, keys and values."""
+        q, k, v, bounds, weights = ctx.saved_tensors
+        of_q, of_k, of_v = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
+        arrays = (given.contiguous(), q, k, v, bounds, weights, of_q, of_k, of_v)
+        attend_back(*(array.detach().numpy() for array in arrays), ctx.dropout, ctx.seed)
+        return of_q, of_k, of_v, None, None, None
+
+
+@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+def drop(row: Floats, out: Floats, counter: np.uint32, threshold: np.uint32, kept: np.float32) -> None:
+    """out = dropout(row): an entry is dropped where a hash of its number lies below the threshold."""
+    if threshold == 0:
+        out[:] = row
+        return
+    for j in range(len(row)):
+        out[j] = row[j] * kept if hashed(np.uint32(counter + np.uint32(j))) >= threshold else np.float32(0)
+
+
+@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+def attend(
+    q: Floats, k: Floats, v: Floats, bounds: Ints, weights: Floats, out: Floats, dropout: float, seed: int
+) -> None:
+    """Fill weights and out."""
+    (H, n, e), L = q.shape, weights.shape[2]
+    threshold, kept = np.uint32(dropout * 4294967296.0), np.float32(1 / (1 - dropout))
+    root, begin = np.float32(1 / math.sqrt(e)), hashed(np.uint32(seed))
+    powers, dropped = np.empty(L, np.int32), np.empty(L, np.float32)
+    for h in range(H):
+        for b in range(len(bounds) - 1):
+            keys, values = k[h, bounds[b] : bounds[b + 1]], v[h, bounds[b] : bounds[b + 1]]
+            for t in range(len(keys)):
+                i = bounds[b] + t
+                row, left = weights[h, i, : t + 1], dropped[: t + 1]
+                products(q[h, i], keys[: t + 1], row, root)
+                softmax(row, -1, powers)
+                drop(row, left, np.uint32(begin + np.uint32((h * n + i) * L)), threshold, kept)
+                weighted_sum(left, values[: t + 1], out[h, i])
+
+
+@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+def attend_back(
+    given: Floats,
+    q: Floats,
+    k: Floats,
+    v: Floats,
+    bounds: Ints,
+    weights: Floats,
+    of_q: Floats,
+    of_k: Floats,
+    of_v: Floats,
+    dropout: float,
+    seed: int,
+) -> None:
+    """Fill of_q and add to of_k and of_v, for which four rows of a sequence are taken together."""
+    (H, n, e), L = q.shape, weights.shape[2]
+    threshold, kept = np.uint32(dropout * 4294967296.0), np.float32(1 / (1 - dropout))
+    root, begin = np.float32(1 / math.sqrt(e)), hashed(np.uint32(seed))
+    slopes, lefts, rows = np.empty(L, np.float32), np.empty((FOUR, L), np.float32), np.empty((FOUR, L), np.float32)
+    for h in range(H):
+        for b in range(len(bounds) - 1):
+            first, last = bounds[b], bounds[b + 1]
+            keys, values, of_keys, of_values = (
+                k[h, first:last],
+                v[h, first:last],
+                of_k[h, first:last],
+                of_v[h, first:last],
+            )
+            for start in range(0, len(keys), FOUR):
+                stop = min(start + FOUR, len(keys))
+                for t in range(start, stop):
+                    i = first + t
+                    row, left, slope = rows[t - start, : t + 1], lefts[t - start, : t + 1], slopes[: t + 1]
+                    counter = np.uint32(begin + np.uint32((h * n + i) * L))
+                    products(given[h, i], values[: t + 1], left, np.float32(1))
+                    drop(left, slope, counter, threshold, kept)
+                    drop(weights[h, i, : t + 1], left, counter, threshold, kept)
+                    row[:] = weights[h, i, : t + 1]
+                    softmax_back(row, slope, -1, root)
+                    weighted_sum(row, keys[: t + 1], of_q[h, i])
+                    rows[t - start, t + 1 : stop] = 0
+                    lefts[t - start, t + 1 : stop] = 0
+                add_products(of_values[:stop], lefts[: stop - start], given[h, first + start : first + stop])
+                add_products(of_keys[:stop], rows[: stop - start], q[h, first + start : first + stop])
+
+
+@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+def add_products(out: Floats, weights: Floats, rows: Floats) -> None:
+    """out[j] += sum over r of weights[r, j] rows[r]; four rows in one pass, so that out is written once for four."""
+    if len(rows) < FOUR:
+        for r in range(len(rows)):
+            for j in range(len(out)):
+                add(out[j], weights[r, j], rows[r])
+        return
+    own_a, own_b, own_c, own_d = rows[0], rows[1], rows[2], rows[3]
+    for j in range(len(out)):
+        sums, a, b, c, d = out[j], weights[0, j], weights[1, j], weights[2, j], weights[3, j]
+        for k in range(len(sums)):
+            sums[k] += a * own_a[k] + b * own_b[k] + c * own_c[k] + d * own_d[k]
