@@ -97,6 +97,25 @@ def house(**fields: Any) -> list[Record]:
     ]
 
 
+def contest(**fields: Any) -> list[Record]:
+    """Twenty users, one seed; HR@10: attrec 18, caser 10, popularity 8, bprmf 2 of them, each set within the last.
+
+    attrec's class is not a baseline's, as in truth.
+    """
+    hits = {"popularity": 8, "bprmf": 2, "caser": 10, "attrec": 18}
+    return [
+        make_record(
+            model,
+            None if model == "popularity" else 0,
+            ranks=[4.0] * number + [40.0] * (20 - number),
+            train=None if model == "popularity" else TRAIN,
+            keywords={"_target_": "attrec_bench.attrec.AttRec"} if model == "attrec" else None,
+            **fields,
+        )
+        for model, number in hits.items()
+    ]
+
+
 def start(code: str, *arguments: object) -> subprocess.Popen[bytes]:
     """Python code in a process of its own that finds the package and the tests."""
     imports = "import os, signal, sys, time; from pathlib import Path; from attrec_bench.results import store, whole; "

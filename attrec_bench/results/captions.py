@@ -104,7 +104,7 @@ def _seeds(records: Sequence[Record]) -> str:
         return ""
     if len(numbers) == 1:
         return f"Seed {numbers[0]}"
-    return f"Mean and standard deviation over seeds {_listed(numbers)}"
+    return f"Mean ± half its 95 % interval (Student's t) over seeds {_listed(numbers)}"
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -11,13 +11,15 @@ data under two names) the newer counts. The notes say what was left out.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from attrec_bench.errors import InputError
+from attrec_bench.evaluation.comparison import Comparison
 from attrec_bench.evaluation.metrics import means
+from attrec_bench.evaluation.statistics import seed_interval
 from attrec_bench.results import captions
 from attrec_bench.results.record import Record, digest, flatten, text
 
@@ -39,12 +41,18 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True)
 class Cell:
-    """One metric of one row over n seeds. ``sd`` is None for one seed; ``place`` is BEST, SECOND or None."""
+    """One metric of one row over n seeds.
+
+    ``sd`` and ``interval``, Student's 95 % interval of the mean, are None for one seed; ``place`` is BEST, SECOND or
+    None; ``marks`` are signs that a note explains.
+    """
 
     mean: float
     sd: float | None
     n: int
     place: int | None = None
+    interval: tuple[float, float] | None = None
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,8 +67,20 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Improvement:
+    """By which share of the baseline's value the model's is higher, in each metric; None where the former is 0."""
+
+    model: str
+    baseline: str
+    shares: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
 class Table:
-    """Rows of one data set under one protocol: floors first, then models, then ceilings, each from low to high."""
+    """Rows of one data set under one protocol: floors first, then models, then ceilings, each from low to high.
+
+    ``comparisons`` are of the models with one baseline, ``improvement`` of the best model that is none.
+    """
 
     data: Mapping[str, Any]
     protocol: Mapping[str, Any]
@@ -68,6 +88,8 @@ class Table:
     rows: tuple[Row, ...]
     caption: str
     notes: tuple[str, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    improvement: Improvement | None = None
 
 
 def tables(records: Sequence[Record], metrics: Sequence[str] = DEFAULT_METRICS) -> list[Table]:
@@ -113,8 +135,8 @@ def _row(label: str, records: Sequence[Record], metrics: Sequence[str]) -> Row:
     values = np.array([[score[name] for name in metrics] for score in scores])  # [seeds, metrics]
     spread = values.std(axis=0, ddof=1) if len(records) > 1 else [None] * len(metrics)
     cells = tuple(
-        Cell(float(mean), None if sd is None else float(sd), len(records))
-        for mean, sd in zip(values.mean(axis=0), spread, strict=True)
+        Cell(float(each.mean()), None if sd is None else float(sd), len(records), interval=seed_interval(each))
+        for each, sd in zip(values.T, spread, strict=True)
     )
     model = records[0].model
     kind = FLOOR if model in FLOORS else CEILING if model in CEILINGS else MODEL
@@ -140,8 +162,8 @@ def _placed(row: Row, ladders: Sequence[Sequence[float]]) -> Row:
         1 + ladder.index(round(cell.mean, DIGITS)) if round(cell.mean, DIGITS) in ladder else None
         for cell, ladder in zip(row.cells, ladders, strict=True)
     ]
-    cells = tuple(Cell(cell.mean, cell.sd, cell.n, place) for cell, place in zip(row.cells, places, strict=True))
-    return Row(row.label, row.model, row.kind, cells, row.records)
+    cells = tuple(replace(cell, place=place) for cell, place in zip(row.cells, places, strict=True))
+    return replace(row, cells=cells)
 
 
 def _settings(record: Record) -> dict[str, Any]:
