@@ -147,6 +147,7 @@ def table_verb(arguments: list[str]) -> None:
     from attrec_bench.results import ledger
     from attrec_bench.results.against import compared
     from attrec_bench.results.formats import render
+    from attrec_bench.results.publications import with_published
     from attrec_bench.results.select import select
     from attrec_bench.results.store import read_all
     from attrec_bench.results.tables import DEFAULT_METRICS, tables
@@ -160,7 +161,7 @@ def table_verb(arguments: list[str]) -> None:
     records = select(read_all(runs_folder(runs)), chosen)
     records = ledger.tuned(records, ledgers) if tuned == "true" else records
     made = compared(tables(records, DEFAULT_METRICS if metrics is None else metrics.split(",")), against, test)
-    made = ledger.footed(made, ledgers)
+    made = ledger.footed(with_published(made), ledgers)
     text = render(made, form, color=out is None and sys.stdout.isatty())
     if out is None:
         print(text, end="")

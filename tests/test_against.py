@@ -143,8 +143,31 @@ def test_values_are_seeds_by_tie_draws_by_users() -> None:
     values = user_values(records, "MRR")
     assert values.shape == (2, 3, 4)
     assert values[1, 2] == pytest.approx([1, 1 / 2, 1 / 4, 1 / 25])
-    with pytest.raises(InputError, match=r"got none for seed 2 tie_seed 5$"):
-        user_values(records[:-1], "MRR")
+
+
+def test_a_missing_run_or_another_tie_draw_is_no_comparison_and_the_note_says_so() -> None:
+    def drawn(model: str, seed: int, tie_seed: int) -> Record:
+        return make_record(model, seed, ranks=[1, 2, 20], protocol={"tie_order": "random", "tie_seed": tie_seed})
+
+    def fake(*models: list[Record]) -> Table:
+        table = one([make_record(each[0].model) for each in models])  # whatever groups records, the rows are these
+        rows = tuple(
+            replace(each, records=tuple(records))
+            for each in table.rows
+            for records in models
+            if records[0].model == each.model
+        )
+        (made,) = compared([replace(table, rows=rows)], against="caser")
+        return made
+
+    full = [drawn("caser", seed, draw) for seed in (0, 1) for draw in (0, 1, 2)]
+    same = [drawn("attrec", seed, draw) for seed in (0, 1, 2) for draw in (0, 1, 2)]
+    assert len(fake(full, same).comparisons) == 2
+    lacking = fake(full, same[:-1])
+    assert lacking.comparisons == ()
+    assert lacking.notes[-1] == "Not compared with caser, since some runs of seeds x tie draws are missing: attrec"
+    other = fake(full, [drawn("attrec", 0, draw) for draw in (0, 1, 3)])
+    assert other.notes[-1] == "Not compared with caser, since the tie draws are not the same: attrec"
 
 
 def test_a_user_with_several_targets_counts_once() -> None:

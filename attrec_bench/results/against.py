@@ -47,7 +47,7 @@ def _compared(table: Table, against: str | None, test: str) -> Table:
     rows = [row for row in table.rows if row.kind == MODEL and row is not baseline]
     if baseline is None or not rows:
         return table
-    alike, notes = _same_users(baseline, rows)
+    alike, notes = _comparable(baseline, rows)
     values = {
         (row.label, metric): user_values(row.records, metric) for row in (baseline, *alike) for metric in table.metrics
     }
@@ -94,34 +94,47 @@ def _improvement(ours: Row, baseline: Row) -> Improvement:
     return Improvement(ours.label, baseline.label, tuple(shares))
 
 
-def _same_users(baseline: Row, rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
-    """Return the rows whose users are the baseline's in the same order, and a note on the others."""
-    asked = baseline.records[0].users
-    alike = [row for row in rows if all(np.array_equal(r.users, asked) for r in (*baseline.records[1:], *row.records))]
-    others = [row.label for row in rows if row not in alike]
-    note = f"Not compared with {baseline.label}, since the test users are not the same: {', '.join(others)}"
-    return alike, [note] if others else []
+def _comparable(baseline: Row, rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    """Return the rows that can be paired with the baseline user by user, and a note for each reason on the others."""
+    why = {row.label: _why_not(row, baseline) for row in rows}
+    apart: dict[str, list[str]] = {}
+    for label, reason in why.items():
+        if reason:
+            apart.setdefault(reason, []).append(label)
+    notes = [f"Not compared with {baseline.label}, since {said}: {', '.join(labels)}" for said, labels in apart.items()]
+    return [row for row in rows if not why[row.label]], notes
+
+
+def _why_not(row: Row, baseline: Row) -> str:
+    """Return why a row and the baseline have no pairs of values; nothing where they have."""
+    users = baseline.records[0].users
+    if not all(np.array_equal(record.users, users) for record in (*baseline.records, *row.records)):
+        return "the test users are not the same"
+    if any(len(each.records) < len(_levels(each, 0)) * len(_levels(each, 1)) for each in (row, baseline)):
+        return "some runs of seeds x tie draws are missing"
+    return "" if _levels(row, 1) == _levels(baseline, 1) else "the tie draws are not the same"
+
+
+def _levels(row: Row, axis: int) -> set[int]:
+    """Return the seeds (axis 0) or the tie draws (1) of a row."""
+    return {_run(record)[axis] for record in row.records}
+
+
+def _run(record: Record) -> tuple[int, int]:
+    """Return seed and seed of the tie order, -1 for none."""
+    seed, draw = record.config["seed"], record.config["protocol"].get("tie_seed")
+    return -1 if seed is None else seed, -1 if draw is None else draw
 
 
 def user_values(records: Sequence[Record], metric: str) -> Array:
-    """Records of one row -> its metric for each user, [S, K, n]: seeds, tie draws, users in the records' order.
+    """Records of one row, all seeds x all tie draws -> its metric for each user, [S, K, n].
 
-    A user with several test targets counts with their mean. Tie draws are records of one seed that differ in the seed
-    of the tie order; a seed that lacks a draw is an InputError.
+    Tie draws are records of one seed that differ in the seed of the tie order; a user with several test targets counts
+    with their mean.
     """
-    by_run = {
-        (_number(record.config["seed"]), _number(record.config["protocol"].get("tie_seed"))): record
-        for record in records
-    }
-    seeds, draws = (sorted({key[axis] for key in by_run}) for axis in (0, 1))
-    lacking = [f"seed {seed} tie_seed {draw}" for seed in seeds for draw in draws if (seed, draw) not in by_run]
-    if lacking:
-        raise InputError(f"each seed needs a record for each tie order, got none for {', '.join(lacking)}")
+    by_run = {_run(record): record for record in records}
+    seeds, draws = (sorted({run[axis] for run in by_run}) for axis in (0, 1))
     return np.array([[_of_users(by_run[seed, draw], metric) for draw in draws] for seed in seeds])
-
-
-def _number(seed: int | None) -> int:
-    return -1 if seed is None else seed
 
 
 def _of_users(record: Record, metric: str) -> Array:

@@ -28,21 +28,39 @@ class Line:
 
 def header(table: Table) -> list[str]:
     """Names of the columns."""
-    return ["model", *table.metrics, "seeds"]
+    shown = _published_metric(table)
+    return ["model", *table.metrics, *([] if shown is None else [f"published {shown}"]), "seeds"]
+
+
+def _published_metric(table: Table) -> str | None:
+    """Return the first metric of the table for which anything is published; the others stand in the notes."""
+    metrics = {each.metric for each in table.published}
+    return next((metric for metric in table.metrics if metric in metrics), None)
 
 
 def lines(table: Table) -> list[Line]:
     """Rows of the table and, where there is one, the improvement."""
-    rows = []
+    rows, column = [], _published_metric(table)
     for row in table.rows:
         label = row.label if row.kind == MODEL else f"{row.label} [{row.kind}]"
         cells = [Shown(value(cell), cell.place, "".join(cell.marks)) for cell in row.cells]
+        cells += [] if column is None else [_published(table, row.label, column)]
         rows.append(Line(row.kind, (Shown(label), *cells, Shown(str(len(row.records))))))
     if table.improvement is None:
         return rows
     gains = ["" if share is None else f"{share:+.1%}" for share in table.improvement.shares]
     label = f"Improv. of {table.improvement.model} over {table.improvement.baseline}"
-    return [*rows, Line(IMPROVEMENT, tuple(map(Shown, (label, *gains, ""))))]
+    rest = [""] * (len(header(table)) - 1 - len(gains))
+    return [*rows, Line(IMPROVEMENT, tuple(map(Shown, (label, *gains, *rest))))]
+
+
+def _published(table: Table, row: str, metric: str) -> Shown:
+    """Return the most comparable published value; in parentheses where it is not comparable, as the notes explain."""
+    found = [each for each in table.published if (each.row, each.metric) == (row, metric)]
+    if not found:
+        return Shown("")
+    number = f"{found[0].theirs.value:.{DIGITS}f}"
+    return Shown(f"({number})" if found[0].reasons else number)
 
 
 def value(cell: Cell) -> str:

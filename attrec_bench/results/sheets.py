@@ -14,7 +14,8 @@ COMPARISON_COLUMNS = (
     *("baseline", "users", "difference", "difference_low", "difference_high", "p", "p_holm"),
     *("effect", "wins", "ties", "losses", "detectable"),
 )
-CSV_COLUMNS = (*ROW_COLUMNS, *CELL_COLUMNS, *COMPARISON_COLUMNS)
+PUBLISHED_COLUMNS = ("published", "published_difference", "published_within", "published_source", "published_verdict")
+CSV_COLUMNS = (*ROW_COLUMNS, *CELL_COLUMNS, *COMPARISON_COLUMNS, *PUBLISHED_COLUMNS)
 
 
 def tidy_csv(tables: Sequence[Table]) -> str:
@@ -33,18 +34,9 @@ def _tidy_lines(table: Table) -> Iterable[list[object]]:
     compared = {(each.model, each.metric): each for each in table.comparisons}
     for shared, row in zip(_row_values(table), table.rows, strict=True):
         for metric, cell in zip(table.metrics, row.cells, strict=True):
+            cells = [cell.mean, cell.sd, cell.n, *_ends(cell), cell.place, "".join(cell.marks)]
             comparison = _comparison_values(compared.get((row.label, metric)))
-            yield [
-                *shared,
-                metric,
-                cell.mean,
-                cell.sd,
-                cell.n,
-                *_ends(cell),
-                cell.place,
-                "".join(cell.marks),
-                *comparison,
-            ]
+            yield [*shared, metric, *cells, *comparison, *_published_values(table, row.label, metric)]
 
 
 def _wide_lines(table: Table, metrics: Sequence[str]) -> Iterable[list[object]]:
@@ -69,6 +61,15 @@ def _comparison_values(each: Comparison | None) -> list[object]:
         return [None] * len(COMPARISON_COLUMNS)
     found = [each.baseline, each.users, each.difference, *each.interval, each.p, each.corrected]
     return [*found, each.effect, each.wins, each.ties, each.losses, each.detectable]
+
+
+def _published_values(table: Table, row: str, metric: str) -> list[object]:
+    """Values of PUBLISHED_COLUMNS for the most comparable published value."""
+    found = [each for each in table.published if (each.row, each.metric) == (row, metric)]
+    if not found:
+        return [None] * len(PUBLISHED_COLUMNS)
+    first = found[0]
+    return [first.theirs.value, first.difference, first.within, first.theirs.source, first.verdict]
 
 
 def _written(columns: Sequence[str], lines: Iterable[Sequence[object]]) -> str:

@@ -21,6 +21,7 @@ from attrec_bench.evaluation.comparison import Comparison
 from attrec_bench.evaluation.metrics import means
 from attrec_bench.evaluation.statistics import seed_interval
 from attrec_bench.results import captions
+from attrec_bench.results.published.beside import Beside
 from attrec_bench.results.record import Record, digest, flatten, text
 
 DEFAULT_METRICS = ("HR@10", "HR@50", "NDCG@10", "MRR")
@@ -79,7 +80,8 @@ class Improvement:
 class Table:
     """Rows of one data set under one protocol: floors first, then models, then ceilings, each from low to high.
 
-    ``comparisons`` are of the models with one baseline, ``improvement`` of the best model that is none.
+    ``comparisons`` are of the models with one baseline, ``improvement`` of the best model that is none;
+    ``published`` are others' values beside ours, the most comparable of a row first.
     """
 
     data: Mapping[str, Any]
@@ -90,6 +92,7 @@ class Table:
     notes: tuple[str, ...]
     comparisons: tuple[Comparison, ...] = ()
     improvement: Improvement | None = None
+    published: tuple[Beside, ...] = ()
 
 
 def tables(records: Sequence[Record], metrics: Sequence[str] = DEFAULT_METRICS) -> list[Table]:
