@@ -49,7 +49,8 @@ def sign_flip_test(differences: Array, generator: np.random.Generator, flips: in
     have had the other sign: p is the share of sign patterns whose sum is at least as far from 0 as the observed one.
     All 2**n patterns where these are no more than ``flips``, else ``flips`` random ones and the observed one itself,
     which keeps the test valid (Smucker, Allan & Carterette, CIKM 2007; Phipson & Smyth, 2010).
-    All H hypotheses share their patterns, so a table costs little more than a cell.
+    All H hypotheses share their patterns, so a table costs little more than a cell. Where few users differ and all by
+    the same amount, as in HR@K of one seed, p moves in steps and a test at 5 % rejects less often than that.
     """
     moved = differences[:, (differences != 0).any(axis=0)].T  # [m, H]; the other users' signs change no sum
     total = moved.sum(axis=0)
