@@ -148,20 +148,23 @@ def table_verb(arguments: list[str]) -> None:
     if wants_help(arguments, TABLE_HELP):
         return
     from attrec_bench.results import ledger
+    from attrec_bench.results.against import compared
     from attrec_bench.results.formats import render
+    from attrec_bench.results.publications import with_published
     from attrec_bench.results.select import select
     from attrec_bench.results.store import read_all
     from attrec_bench.results.tables import DEFAULT_METRICS, tables
 
     chosen = pairs(arguments)
-    out, metrics, runs = (chosen.pop(key, None) for key in ("out", "metrics", "runs"))
-    form = chosen.pop("format", "terminal")
+    out, metrics, runs, against = (chosen.pop(key, None) for key in ("out", "metrics", "runs", "against"))
+    form, test = chosen.pop("format", "terminal"), chosen.pop("test", "sign-flip")
     tuned = chosen.pop("tuned", "false")
     require_choice("tuned", tuned, ("true", "false"))
     ledgers = ledger.read_all(runs_folder(runs)) if tuned == "true" else []
     records = select(read_all(runs_folder(runs)), chosen)
     records = ledger.tuned(records, ledgers) if tuned == "true" else records
-    made = ledger.footed(tables(records, DEFAULT_METRICS if metrics is None else metrics.split(",")), ledgers)
+    made = compared(tables(records, DEFAULT_METRICS if metrics is None else metrics.split(",")), against, test)
+    made = ledger.footed(with_published(made), ledgers)
     text = render(made, form, color=out is None and sys.stdout.isatty())
     if out is None:
         print(text, end="")

@@ -20,7 +20,9 @@ attrec-bench table [KEY=VALUE ...]: comparison tables of the recorded runs, one 
 
   dataset=ml-100k model=attrec,bprmf       only these; any key of the records works: protocol.tie_order=file model.w=0.2
   metrics=HR@10,NDCG@10,MRR                columns
-  format=terminal|markdown|latex|csv       terminal unless said
+  against=caser                            the baseline of all comparisons, a row; unless said the strongest one
+  test=sign-flip|wilcoxon                  paired test over users; Holm's correction over each table
+  format=terminal|markdown|latex|csv|csv-wide|html    terminal unless said
   tuned=true                               only the winners of sweeps, with what their search has cost
   out=FILE                                 write there and not to the terminal
   runs=FOLDER                              folder of the records (runs, or $ATTREC_BENCH_RUNS)

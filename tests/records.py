@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from attrec_bench.results.published.registry import Published
 from attrec_bench.results.record import Record, consumed, identity
 from attrec_bench.results.tables import Row, Table, tables
 
@@ -95,6 +96,52 @@ def house(**fields: Any) -> list[Record]:
         make_record("bprmf", 1, ranks=[4, 20], **fields),  # 1/2, 0.15
         make_record("caser", 0, ranks=[1, 25], **fields),  # 1/2, 0.52
     ]
+
+
+def contest(**fields: Any) -> list[Record]:
+    """Twenty users, one seed; HR@10: attrec 18, caser 10, popularity 8, bprmf 2 of them, each set within the last.
+
+    attrec's class is not a baseline's, as in truth.
+    """
+    hits = {"popularity": 8, "bprmf": 2, "caser": 10, "attrec": 18}
+    return [
+        make_record(
+            model,
+            None if model == "popularity" else 0,
+            ranks=[4.0] * number + [40.0] * (20 - number),
+            train=None if model == "popularity" else TRAIN,
+            keywords={"_target_": "attrec_bench.attrec.AttRec"} if model == "attrec" else None,
+            **fields,
+        )
+        for model, number in hits.items()
+    ]
+
+
+PUBLISHED_PROTOCOL: dict[str, Any] = {
+    "split": "leave_one_out",
+    "last_tie": "last",
+    "tie_order": "file",
+    "seen_masked": True,
+    "candidates": "full",
+    "ties": "expected",
+    "chosen_on": "validation",
+    "min_rating": None,
+    "k_core": None,
+    "min_item_events": None,
+}
+"""PROTOCOL in the fields of the registry of published values."""
+
+
+def published_value(
+    protocol: dict[str, Any] | None = None,
+    counts: dict[str, int] | None = None,
+    settings: dict[str, Any] | None = None,
+    **fields: Any,
+) -> Published:
+    """A published value under the records' protocol, which ``protocol`` changes."""
+    shown: dict[str, Any] = {"model": "caser", "label": "Caser", "dataset": "ml-100k", "metric": "HR@10", "value": 0.5}
+    shown |= {"source": "a paper", "confidence": "V", "counts": counts or {}, "settings": settings or {}}
+    return Published(**(shown | fields), protocol={**PUBLISHED_PROTOCOL, **(protocol or {})})
 
 
 def start(code: str, *arguments: object) -> subprocess.Popen[bytes]:

@@ -117,7 +117,10 @@ def test_from_runs_to_a_table_and_a_recommendation(tmp_path: Path) -> None:
     table = bench("table", "dataset=planted", "format=csv", "out=table.csv", folder=tmp_path)
     assert table.returncode == 0, table.stderr
     rows = (tmp_path / "table.csv").read_text().splitlines()
-    assert sum("attrec" in row for row in rows) == 4, "one line a metric"
+    assert sum(row.split(",")[3] == "attrec" for row in rows) == 4, "one line a metric"
+    table = bench("table", "dataset=planted", "against=popularity", "test=wilcoxon", folder=tmp_path)
+    assert "than popularity: two-sided paired tests (Wilcoxon's signed ranks)" in " ".join(table.stdout.split())
+    assert "Improv. of attrec over popularity" in table.stdout
 
     for model in ("bprmf", "popularity"):
         run = next(line for line in done.stdout.splitlines() if line.startswith(model)).split("run ")[1].rstrip(")")

@@ -1,16 +1,21 @@
 import csv
 import io
+import math
 import re
 import shutil
 import subprocess
+from html import unescape
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from attrec_bench.errors import InputError
-from attrec_bench.results.formats import CSV_COLUMNS, render
-from attrec_bench.results.tables import tables
-from tests.records import DATA, house, make_record, one, row
+from attrec_bench.results.against import compared
+from attrec_bench.results.formats import render
+from attrec_bench.results.sheets import CSV_COLUMNS
+from attrec_bench.results.tables import Table, tables
+from tests.records import DATA, contest, house, make_record, one, row
 
 
 def test_terminal_shows_every_row_and_marks_places_where_colour_is_on() -> None:
@@ -25,14 +30,14 @@ def test_terminal_shows_every_row_and_marks_places_where_colour_is_on() -> None:
         if line.startswith(label)
     ]
     assert order == ["random", "popularity", "bprmf", "attrec", "oracle"]
-    assert "0.7500 ± 0.3536" in plain
+    assert "0.7500 ± 3.1766" in plain
     assert "oracle [ceiling]" in plain
     assert "\x1b" not in plain
     coloured = render([table], color=True)
-    assert "\x1b[1m0.7500 ± 0.3536\x1b[0m" in coloured
+    assert "\x1b[1m0.7500 ± 3.1766\x1b[0m" in coloured
     assert "\x1b[4m0.5000\x1b[0m" in coloured
     narrow = render([table], width=30)
-    grid_rows = [line for line in narrow.splitlines() if "±" in line]
+    grid_rows = [line for line in narrow.splitlines() if re.search(r"\d ± \d", line)]
     assert len(grid_rows) == 2  # attrec and bprmf, uncut
     assert max(len(line) for line in narrow.splitlines()[len(lines) :]) <= 30
     assert "".join(narrow.split()) == "".join(plain.split())  # the same words, wrapped elsewhere
@@ -42,7 +47,7 @@ def test_markdown_is_a_pipe_table() -> None:
     lines = render([one(house())], "markdown").splitlines()
     assert lines[0] == "| model | HR@10 | MRR | seeds |"
     assert lines[1] == "| --- | ---: | ---: | ---: |"
-    assert "| attrec | **0.7500 ± 0.3536** | <u>0.4125 ± 0.1591</u> | 2 |" in lines
+    assert "| attrec | **0.7500 ± 3.1766** | <u>0.4125 ± 1.4294</u> | 2 |" in lines
     assert r"| oracle \[ceiling\] | 1.0000 | 1.0000 | 1 |" in lines
     assert {line.count("|") for line in lines[:8]} == {5}
 
@@ -64,7 +69,7 @@ def test_latex_is_booktabs_and_balanced() -> None:
     body = [line for line in made.splitlines() if line.endswith(r" \\")]
     assert {line.count("&") for line in body} == {3}
     assert r"\begin{tabular}{lllr}" in made
-    assert r"attrec & \textbf{0.7500\,$\pm$\,0.3536} & \underline{0.4125\,$\pm$\,0.1591} & 2 \\" in made
+    assert r"attrec & \textbf{0.7500\,$\pm$\,3.1766} & \underline{0.4125\,$\pm$\,1.4294} & 2 \\" in made
     assert r"tie\_order=file" in made
 
 
@@ -86,15 +91,66 @@ def test_no_caption_breaks_its_paragraph() -> None:
     assert "\n\n" not in made
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+COMPILERS = {
+    "pdflatex": ["pdflatex", "-interaction=nonstopmode", "-halt-on-error"],
+    "tectonic": ["tectonic", "--only-cached"],
+}
+COMPILER = next((command for name, command in COMPILERS.items() if shutil.which(name)), None)
+
+
+@pytest.mark.skipif(COMPILER is None, reason="the LaTeX of the tables is NOT compiled: neither pdflatex nor tectonic")
 def test_latex_compiles(tmp_path: Path) -> None:
     house_and_more = [*house(), make_record(NASTY), make_record("caser", code="older", created="2020")]
-    made = render([one(house_and_more), one(house(data={"name": f"my\n\n{NASTY}"}))], "latex")
+    made = render([one(house_and_more), one(house(data={"name": f"my\n\n{NASTY}"})), marked()], "latex")
     document = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{made}\end{{document}}"
     (tmp_path / "table.tex").write_text(document)
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
+    command = [*(COMPILER or []), "table.tex"]
     done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+def marked() -> Table:
+    """A table with every mark and an improvement."""
+    (table,) = compared([one(contest())])
+    return table
+
+
+def test_every_format_shows_marks_and_the_improvement() -> None:
+    table = marked()
+    cells = {each.label: each.cells[0] for each in table.rows}
+    assert (cells["attrec"].marks, cells["bprmf"].marks) == (("†",), ("↓", "‡"))
+    plain = render([table])
+    assert re.search(r"attrec +0\.9000†", plain)
+    assert re.search(r"bprmf +0\.1000↓‡", plain)
+    assert re.search(r"Improv. of attrec over caser +\+80.0%", plain)
+    assert "| attrec | **0.9000**† |" in render([table], "markdown")
+    assert "| Improv. of attrec over caser | +80.0% |" in render([table], "markdown")
+    assert r"attrec & \textbf{0.9000}$^\dagger$ &" in render([table], "latex")
+    assert r"bprmf & 0.1000$^\downarrow$$^\ddagger$ &" in render([table], "latex")
+    assert r"Improv. of attrec over caser & +80.0\% &" in render([table], "latex")
+    assert '<td><span class="best">0.9000</span><sup>†</sup></td>' in render([table], "html")
+    tidy = {(x["row"], x["metric"]): x for x in csv.DictReader(io.StringIO(render([table], "csv")))}
+    ours = tidy["attrec", "HR@10"]
+    assert (ours["marks"], ours["baseline"], ours["users"]) == ("†", "caser", "20")
+    assert float(ours["difference"]) == pytest.approx(0.4)
+    assert (ours["wins"], ours["ties"], ours["losses"]) == ("8", "12", "0")
+    assert tidy["caser", "HR@10"]["p"] == ""
+    for note in table.notes:
+        for format in ("terminal", "html"):
+            assert "".join(note.split()) in "".join(unescape(render([table], format)).split())
+
+
+def test_html_is_well_formed_and_escapes() -> None:
+    page = render([one([make_record("<b>&", ranks=[1, 2])]), marked()], "html")
+    assert "<b>" not in page
+    assert "&lt;b&gt;&amp;" in page
+    # XML's parser is stricter than HTML's; the doctype and the two void elements are all that it would not take
+    body = page.partition("<body>")[2].partition("</body>")[0]
+    tree = ElementTree.fromstring(f"<body>{body}</body>")
+    for grid in tree.iter("table"):
+        widths = {len(row) for row in grid.iter("tr")}
+        assert widths == {4}
+    assert "http" not in page  # nothing is fetched
 
 
 def test_csv_is_tidy_and_exact() -> None:
@@ -117,22 +173,22 @@ def test_all_formats_show_the_same_numbers() -> None:
         f"{number:.4f}"
         for each in table.rows
         for cell in each.cells
-        for number in (cell.mean, cell.sd)
-        if number is not None
+        for number in (cell.mean, *((cell.interval[1] - cell.mean,) if cell.interval else ()))
     )
-    for format in ("terminal", "markdown", "latex"):
+    for format in ("terminal", "markdown", "latex", "html"):
         assert sorted(re.findall(r"\d\.\d{4}", render([table], format))) == numbers
-    rounded = [
-        f"{float(value):.4f}"
-        for line in csv.DictReader(io.StringIO(render([table], "csv")))
-        for value in (line["mean"], line["sd"])
-        if value
-    ]
-    assert sorted(rounded) == numbers
+    tidy = list(csv.DictReader(io.StringIO(render([table], "csv"))))
+    halves = [float(line["high"]) - float(line["mean"]) for line in tidy if line["high"]]
+    assert sorted(f"{value:.4f}" for value in (*(float(line["mean"]) for line in tidy), *halves)) == numbers
+    wide = list(csv.DictReader(io.StringIO(render([table], "csv-wide"))))
+    assert [line["row"] for line in wide] == [each.label for each in table.rows]
+    means = [line[metric] for line in wide for metric in table.metrics]
+    assert means == [line["mean"] for line in tidy]
+    assert [line["MRR low"] for line in wide] == [line["low"] for line in tidy if line["metric"] == "MRR"]
 
 
 @pytest.mark.parametrize("format", ["terminal", "markdown", "latex", "csv"])
-def test_every_format_shows_mean_deviation_and_number_of_seeds(format: str) -> None:
+def test_every_format_shows_mean_spread_and_number_of_seeds(format: str) -> None:
     records = [make_record(seed=seed, ranks=ranks) for seed, ranks in ((0, [1, 100]), (1, [1, 30]), (2, [1, 2]))]
     records.append(make_record("popularity", None, ranks=[3, 40], train=None))
     made = render(tables(records), format)
@@ -141,6 +197,10 @@ def test_every_format_shows_mean_deviation_and_number_of_seeds(format: str) -> N
         "attrec": [("0.6667", "0.2887"), ("0.8333", "0.2887"), ("0.6052", "0.1821"), ("0.5906", "0.1382")],
         "popularity": [("0.5000", ""), ("1.0000", ""), ("0.2500", ""), ("0.1792", "")],
     }
+    if format != "csv":  # half the interval: the .975 quantile of t with 2 degrees of freedom, times sd / sqrt(3)
+        sds = (math.sqrt(1 / 12), math.sqrt(1 / 12), 0.315465 / math.sqrt(3), math.sqrt(0.01910096))
+        halves = [f"{4.302653 * sd / math.sqrt(3):.4f}" for sd in sds]
+        expected["attrec"] = [(mean, half) for (mean, _), half in zip(expected["attrec"], halves, strict=True)]
     for (label, cells), n in zip(expected.items(), ("3", "1"), strict=True):
         if format == "csv":
             lines = [line for line in csv.DictReader(io.StringIO(made)) if line["row"] == label]
@@ -155,5 +215,7 @@ def test_every_format_shows_mean_deviation_and_number_of_seeds(format: str) -> N
 
 
 def test_an_unknown_format_is_the_users_mistake() -> None:
-    with pytest.raises(InputError, match=r"format must be one of terminal, markdown, latex, csv, got 'latx'.*'latex'"):
+    with pytest.raises(
+        InputError, match=r"format must be one of terminal, markdown, latex, csv, csv-wide, html, got 'latx'.*'latex'"
+    ):
         render([one(house())], "latx")

@@ -174,12 +174,15 @@ def _seeds(records: Sequence[Record]) -> str:
     if len(drawn) > 1:
         level = f"{count(len(drawn), 'tie draw')} ({_listed(drawn)})"
         over = f"{count(len(numbers), 'seed')} ({_listed(numbers)}) x {level}" if numbers else level
-        return f"Mean and standard deviation over {over}; a model without a seed over the tie draws alone"
+        return (
+            f"Mean over {over}, a model without a seed over the tie draws alone, ± half its 95 % interval (Student's t "
+            "over the means of the draws)"
+        )
     if not numbers:
         return ""
     if len(numbers) == 1:
         return f"Seed {numbers[0]}"
-    return f"Mean and standard deviation over seeds {_listed(numbers)}"
+    return f"Mean ± half its 95 % interval (Student's t) over seeds {_listed(numbers)}"
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -59,6 +59,17 @@ def notes(label: str, records: Sequence[Record], metrics: Sequence[str]) -> list
     return said
 
 
+def independent(records: Sequence[Record], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values [records, metrics] -> what an interval may count as independent [n, metrics].
+
+    That is every seed; where there are several draws, the mean of each draw, since the runs of one draw share its data.
+    """
+    drawn = [draw_of(record) for record in records]
+    if len(set(drawn)) < 2:
+        return values
+    return np.array([values[[each == draw for each in drawn]].mean(axis=0) for draw in dict.fromkeys(drawn)])
+
+
 def _spread(
     records: Sequence[Record], level: Callable[[Record], int | None], metrics: Sequence[str]
 ) -> NDArray[np.float64]:

@@ -1,16 +1,14 @@
-"""Table -> text: terminal (rich), Markdown, LaTeX (booktabs) and tidy CSV, all from the same Table."""
+"""Table -> text: terminal (rich), Markdown and LaTeX (booktabs) here, csv and HTML beside, all from the same Table."""
 
-import csv
 import io
 from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
 
 from attrec_bench.errors import require_choice
-from attrec_bench.results.draws import draws, runs
-from attrec_bench.results.record import text
-from attrec_bench.results.tables import BEST, DIGITS, MODEL, SECOND, Cell, Row, Table
-
-CSV_COLUMNS = ("dataset", "data_sha256", "protocol", "row", "model", "kind", "metric", "mean", "sd", "n")
+from attrec_bench.results.grid import Line, Shown, header, lines, paragraphs
+from attrec_bench.results.page import html
+from attrec_bench.results.sheets import tidy_csv, wide_csv
+from attrec_bench.results.tables import BEST, SECOND, Table
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -20,6 +18,10 @@ _LATEX = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "\n": " ",  # a blank line would end a caption's paragraph, which is an error
+    "±": r"$\pm$",
+    "†": r"$^\dagger$",
+    "‡": r"$^\ddagger$",
+    "↓": r"$^\downarrow$",
     **{char: f"\\{char}" for char in "&%$#_{}"},
 }
 _MARKDOWN = {**{char: f"\\{char}" for char in "\\`*_[]|~"}, "<": "&lt;", ">": "&gt;", "\n": " "}
@@ -47,20 +49,19 @@ def terminal(table: Table, color: bool = False, width: int | None = None) -> str
     from rich.text import Text
 
     grid = Grid(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in _header(table):
+    for column in header(table):
         grid.add_column(Text(column), justify="right" if column.startswith("seeds") else "left", no_wrap=True)
     styles = {BEST: "bold", SECOND: "underline", None: ""}
-    for row, following in pairwise([*table.rows, None]):
-        if row is None:
+    for line, following in pairwise([*lines(table), None]):
+        if line is None:
             continue
-        cells = [Text.assemble((_value(cell), styles[cell.place])) for cell in row.cells]
-        parted = following is not None and following.kind != row.kind
-        grid.add_row(Text(_label(row)), *cells, runs(row.records), end_section=parted)
+        cells = [Text.assemble((shown.text, styles[shown.place]), shown.marks) for shown in line.cells]
+        grid.add_row(*cells, end_section=following is not None and following.kind != line.kind)
     out = io.StringIO()
     console = Console(file=out, force_terminal=color, no_color=not color, width=10_000, highlight=False)
     console.print(grid, "")
     room = width or max(console.measure(grid).maximum, 60)
-    for paragraph in (table.caption, *table.notes):
+    for paragraph in paragraphs(table):
         console.print(Text(paragraph), width=room)
     return out.getvalue()
 
@@ -71,18 +72,16 @@ def markdown(tables: Sequence[Table]) -> str:
 
 
 def _markdown(table: Table) -> str:
-    marks: dict[int | None, Callable[[str], str]] = {
-        BEST: lambda value: f"**{value}**",
-        SECOND: lambda value: f"<u>{value}</u>",
-        None: str,
-    }
-    header = _header(table)
-    lines = [_piped(header), _piped(["---", *["---:"] * (len(header) - 1)])]
-    for row in table.rows:
-        cells = [marks[cell.place](_value(cell)) for cell in row.cells]
-        lines.append(_piped([_escaped(_label(row), _MARKDOWN), *cells, runs(row.records)]))
-    paragraphs = [_escaped(paragraph, _MARKDOWN) for paragraph in (table.caption, *table.notes)]
-    return "\n".join([*lines, "", "\n\n".join(paragraphs), ""])
+    names = header(table)
+    below = [_escaped(paragraph, _MARKDOWN) for paragraph in paragraphs(table)]
+    grid = [_piped(names), _piped(["---", *["---:"] * (len(names) - 1)])]
+    grid += [_piped([_markdown_cell(shown) for shown in line.cells]) for line in lines(table)]
+    return "\n".join([*grid, "", "\n\n".join(below), ""])
+
+
+def _markdown_cell(shown: Shown) -> str:
+    wraps = {BEST: "**{}**", SECOND: "<u>{}</u>", None: "{}"}
+    return wraps[shown.place].format(_escaped(shown.text, _MARKDOWN)) + shown.marks
 
 
 def latex(tables: Sequence[Table]) -> str:
@@ -91,15 +90,8 @@ def latex(tables: Sequence[Table]) -> str:
 
 
 def _latex(table: Table) -> str:
-    wrap = {BEST: r"\textbf{%s}", SECOND: r"\underline{%s}", None: "%s"}
-    blocks = []
-    for _, rows in groupby(table.rows, key=lambda row: row.kind):
-        lines = []
-        for row in rows:
-            cells = [wrap[cell.place] % _value(cell, pm=r"\,$\pm$\,") for cell in row.cells]
-            lines.append(" & ".join([_escaped(_label(row), _LATEX), *cells, runs(row.records)]) + r" \\")
-        blocks.append("\n".join(lines))
-    header = [_escaped(name, _LATEX) for name in _header(table)]
+    blocks = ["\n".join(map(_latex_line, block)) for _, block in groupby(lines(table), key=lambda line: line.kind)]
+    names = [_escaped(name, _LATEX) for name in header(table)]
     notes = [rf"\par\footnotesize {_escaped(note, _LATEX)}" for note in table.notes]
     return "\n".join(
         [
@@ -107,9 +99,9 @@ def _latex(table: Table) -> str:
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{_escaped(table.caption, _LATEX)}}}",
-            rf"\begin{{tabular}}{{{'l' * (len(header) - 1)}r}}",
+            rf"\begin{{tabular}}{{{'l' * (len(names) - 1)}r}}",
             r"\toprule",
-            " & ".join(header) + r" \\",
+            " & ".join(names) + r" \\",
             "\\midrule\n" + "\n\\midrule\n".join(blocks),
             r"\bottomrule",
             r"\end{tabular}",
@@ -120,43 +112,23 @@ def _latex(table: Table) -> str:
     )
 
 
-def tidy_csv(tables: Sequence[Table]) -> str:
-    """One line for each (row, metric), numbers in full; sd is empty for one seed."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for table in tables:
-        shared = [table.data["name"], table.data["sha256"], _protocol(table)]
-        for row in table.rows:
-            for metric, cell in zip(table.metrics, row.cells, strict=True):
-                sd = "" if cell.sd is None else repr(cell.sd)
-                writer.writerow([*shared, row.label, row.model, row.kind, metric, repr(cell.mean), sd, cell.n])
-    return out.getvalue()
+def _latex_line(line: Line) -> str:
+    wraps = {BEST: r"\textbf{%s}", SECOND: r"\underline{%s}", None: "%s"}
+    cells = [
+        wraps[shown.place] % _escaped(shown.text, _LATEX).replace(r" $\pm$ ", r"\,$\pm$\,")
+        + _escaped(shown.marks, _LATEX)
+        for shown in line.cells
+    ]
+    return " & ".join(cells) + r" \\"
 
 
 FORMATS: dict[str, Callable[[Sequence[Table]], str]] = {
     "markdown": markdown,
     "latex": latex,
     "csv": tidy_csv,
+    "csv-wide": wide_csv,
+    "html": html,
 }
-
-
-def _header(table: Table) -> list[str]:
-    several = any(len(draws(row.records)) > 1 for row in table.rows)
-    return ["model", *table.metrics, "seeds x draws" if several else "seeds"]
-
-
-def _label(row: Row) -> str:
-    return row.label if row.kind == MODEL else f"{row.label} [{row.kind}]"
-
-
-def _value(cell: Cell, pm: str = " ± ") -> str:
-    mean = f"{cell.mean:.{DIGITS}f}"
-    return mean if cell.sd is None else f"{mean}{pm}{cell.sd:.{DIGITS}f}"
-
-
-def _protocol(table: Table) -> str:
-    return " ".join(f"{key}={text(value)}" for key, value in table.protocol.items())
 
 
 def _piped(cells: Sequence[str]) -> str:

@@ -12,14 +12,17 @@ data under two names) the newer counts. The notes say what was left out.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from attrec_bench.errors import InputError
+from attrec_bench.evaluation.comparison import Comparison
 from attrec_bench.evaluation.metrics import means
+from attrec_bench.evaluation.statistics import seed_interval
 from attrec_bench.results import captions, draws
+from attrec_bench.results.published.beside import Beside
 from attrec_bench.results.record import Record, digest, flatten, text
 
 DEFAULT_METRICS = ("HR@10", "HR@50", "NDCG@10", "MRR")
@@ -40,12 +43,18 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True)
 class Cell:
-    """One metric of one row over n runs. ``sd`` is None for one run; ``place`` is BEST, SECOND or None."""
+    """One metric of one row over n runs.
+
+    ``sd`` and ``interval``, Student's 95 % interval of the mean, are None for one run; ``place`` is BEST, SECOND or
+    None; ``marks`` are signs that a note explains.
+    """
 
     mean: float
     sd: float | None
     n: int
     place: int | None = None
+    interval: tuple[float, float] | None = None
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,8 +69,21 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Improvement:
+    """By which share of the baseline's value the model's is higher, in each metric; None where the former is 0."""
+
+    model: str
+    baseline: str
+    shares: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
 class Table:
-    """Rows of one data set under one protocol: floors first, then models, then ceilings, each from low to high."""
+    """Rows of one data set under one protocol: floors first, then models, then ceilings, each from low to high.
+
+    ``comparisons`` are of the models with one baseline, ``improvement`` of the best model that is none;
+    ``published`` are others' values beside ours, the most comparable of a row first.
+    """
 
     data: Mapping[str, Any]
     protocol: Mapping[str, Any]
@@ -69,6 +91,9 @@ class Table:
     rows: tuple[Row, ...]
     caption: str
     notes: tuple[str, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    improvement: Improvement | None = None
+    published: tuple[Beside, ...] = ()
 
 
 def tables(records: Sequence[Record], metrics: Sequence[str] = DEFAULT_METRICS) -> list[Table]:
@@ -115,9 +140,10 @@ def _row(label: str, records: Sequence[Record], metrics: Sequence[str]) -> Row:
     scores = [means(record.ranks, metrics, record.users) for record in records]
     values = np.array([[score[name] for name in metrics] for score in scores])  # [seeds, metrics]
     spread = values.std(axis=0, ddof=1) if len(records) > 1 else [None] * len(metrics)
+    means_of = draws.independent(records, values)
     cells = tuple(
-        Cell(float(mean), None if sd is None else float(sd), len(records))
-        for mean, sd in zip(values.mean(axis=0), spread, strict=True)
+        Cell(float(each.mean()), None if sd is None else float(sd), len(records), interval=seed_interval(apart))
+        for each, sd, apart in zip(values.T, spread, means_of.T, strict=True)
     )
     model = records[0].model
     kind = FLOOR if model in FLOORS else CEILING if model in CEILINGS else MODEL
@@ -143,8 +169,8 @@ def _placed(row: Row, ladders: Sequence[Sequence[float]]) -> Row:
         1 + ladder.index(round(cell.mean, DIGITS)) if round(cell.mean, DIGITS) in ladder else None
         for cell, ladder in zip(row.cells, ladders, strict=True)
     ]
-    cells = tuple(Cell(cell.mean, cell.sd, cell.n, place) for cell, place in zip(row.cells, places, strict=True))
-    return Row(row.label, row.model, row.kind, cells, row.records)
+    cells = tuple(replace(cell, place=place) for cell, place in zip(row.cells, places, strict=True))
+    return replace(row, cells=cells)
 
 
 def _settings(record: Record) -> dict[str, Any]:

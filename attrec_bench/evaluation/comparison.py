@@ -1,0 +1,104 @@
+"""Values of several models and a baseline for the same users -> one Comparison a model and metric, one family of tests.
+
+Shapes: S seeds of a model, K tie draws (1 where the protocol has none), n users, H = models x metrics hypotheses.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from attrec_bench.evaluation.bootstrap import bootstrap_means, difference_interval
+from attrec_bench.evaluation.statistics import (
+    Array,
+    detectable,
+    effect_size,
+    holm,
+    sign_flip_test,
+    wilcoxon_test,
+    win_tie_loss,
+)
+
+SIGN_FLIP, WILCOXON = TESTS = ("sign-flip", "wilcoxon")
+
+Values = Mapping[tuple[str, str], Array]
+"""(model, metric) -> [S, K, n]."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A model against the baseline in one metric; a difference above 0 is in the model's favour.
+
+    difference  of the means              interval   95 %, bootstrap over seeds, tie draws and users
+    p           two-sided, over users, each averaged over seeds and tie draws
+    corrected   p after Holm's correction over the family
+    effect      difference in sd of the users' differences; None where all users differ by the same
+    wins, ties, losses   users            detectable  smallest true difference found with power .8, one test
+    """
+
+    model: str
+    baseline: str
+    metric: str
+    users: int
+    difference: float
+    interval: tuple[float, float]
+    p: float
+    corrected: float
+    effect: float | None
+    wins: int
+    ties: int
+    losses: int
+    detectable: float | None
+
+
+def compare(
+    values: Values, baseline: str, metrics: Sequence[str], generator: np.random.Generator, test: str = SIGN_FLIP
+) -> list[Comparison]:
+    """Every model but the baseline in every metric, in the order of ``values``.
+
+    All arrays are of the same n users in the same order; the tests of one call are the family of Holm's correction."""
+    cells = [key for key in values if key[0] != baseline and key[1] in metrics]
+    if not cells:
+        return []
+    differences = np.array([_user_means(values[key]) - _user_means(values[baseline, key[1]]) for key in cells])
+    p_values = sign_flip_test(differences, generator) if test == SIGN_FLIP else wilcoxon_test(differences)
+    order = [*cells, *((baseline, metric) for metric in metrics)]
+    means = dict(zip(order, bootstrap_means([values[key] for key in order], generator).T, strict=True))
+    return [
+        _comparison(
+            key, baseline, each, difference_interval(means[key], means[baseline, key[1]]), float(p), float(holm_p)
+        )
+        for key, each, p, holm_p in zip(cells, differences, p_values, holm(p_values), strict=True)
+    ]
+
+
+def _comparison(
+    key: tuple[str, str],
+    baseline: str,
+    differences: Array,
+    interval: tuple[float, float],
+    p: float,
+    corrected: float,
+) -> Comparison:
+    wins, ties, losses = win_tie_loss(differences)
+    return Comparison(
+        model=key[0],
+        baseline=baseline,
+        metric=key[1],
+        users=len(differences),
+        difference=float(differences.mean()),
+        interval=interval,
+        p=p,
+        corrected=corrected,
+        effect=effect_size(differences),
+        wins=wins,
+        ties=ties,
+        losses=losses,
+        detectable=detectable(differences),
+    )
+
+
+def _user_means(values: Array) -> Array:
+    """[S, K, n] -> [n]."""
+    means: Array = values.mean(axis=(0, 1))
+    return means

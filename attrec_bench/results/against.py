@@ -1,0 +1,202 @@
+"""Table -> the same table with its models compared with the strongest baseline: marks, improvement, notes.
+
+    †  better than the baseline after Holm's correction over the table      ‡  worse
+    ↓  a model that learns by gradient and stands below Popularity, which only counts
+
+Randomness is fixed: the same records give the same table.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from attrec_bench.errors import InputError, require_choice
+from attrec_bench.evaluation.comparison import SIGN_FLIP, TESTS, Comparison, compare
+from attrec_bench.evaluation.metrics import per_user
+from attrec_bench.evaluation.statistics import FLIPS, LEVEL, Array
+from attrec_bench.results.captions import count
+from attrec_bench.results.draws import draw_of
+from attrec_bench.results.record import Record
+from attrec_bench.results.tables import CEILING, MODEL, Cell, Improvement, Row, Table
+
+BETTER, WORSE, BELOW_POPULARITY = "†", "‡", "↓"
+POPULARITY = "popularity"
+
+BASELINES = "baselines."
+"""Where the classes of baselines live; a model from elsewhere (AttRec, a user's own) is what they are there for."""
+
+SEED = 0
+"""Of sign flips and resamples."""
+
+
+def compared(tables: Sequence[Table], against: str | None = None, test: str = SIGN_FLIP) -> list[Table]:
+    """Each table with its comparisons. ``against`` names the baseline, a row or a model that has one row.
+
+    Without it the baseline is the row with the highest value in the first column among the baselines, floors too; in a
+    table without baselines, among its models. Raises InputError where no table has ``against`` and for an unknown test.
+    """
+    require_choice("test", test, TESTS)
+    if against is not None and not any(_named(table, against) for table in tables):
+        labels = sorted({row.label for table in tables for row in table.rows})
+        raise InputError(f"against must be a row of the table ({', '.join(labels)}), got {against!r}")
+    return [_compared(_below_popularity(table), against, test) for table in tables]
+
+
+def _compared(table: Table, against: str | None, test: str) -> Table:
+    baseline = _named(table, against) if against is not None else _strongest(table)
+    rows = [row for row in table.rows if row.kind == MODEL and row is not baseline]
+    if baseline is None or not rows:
+        return table
+    alike, notes = _comparable(baseline, rows)
+    values = {
+        (row.label, metric): user_values(row.records, metric) for row in (baseline, *alike) for metric in table.metrics
+    }
+    found = compare(values, baseline.label, table.metrics, np.random.default_rng(SEED), test)
+    ours = _challenger(alike)
+    return replace(
+        table,
+        rows=tuple(_marked(row, table.metrics, found) for row in table.rows),
+        comparisons=tuple(found),
+        improvement=None if ours is None else _improvement(ours, baseline),
+        notes=(*table.notes, *notes, *_explained(found, against is None, test, table.metrics)),
+    )
+
+
+def _named(table: Table, name: str) -> Row | None:
+    """Return the row with this label, or the only row of this model."""
+    by_label = [row for row in table.rows if row.label == name]
+    by_model = [row for row in table.rows if row.model == name]
+    return by_label[0] if by_label else by_model[0] if len(by_model) == 1 else None
+
+
+def _strongest(table: Table) -> Row | None:
+    candidates = [row for row in table.rows if row.kind != CEILING and _is_baseline(row)]
+    if not any(row.kind == MODEL for row in table.rows):
+        return None
+    return max(
+        candidates or [row for row in table.rows if row.kind == MODEL], key=lambda row: (row.cells[0].mean, row.label)
+    )
+
+
+def _is_baseline(row: Row) -> bool:
+    return str(row.records[0].config["model"]["_target_"]).startswith(BASELINES)
+
+
+def _challenger(rows: Sequence[Row]) -> Row | None:
+    """Return the strongest model that is not a baseline, by the first column; None where all are."""
+    own = [row for row in rows if not _is_baseline(row)]
+    return max(own, key=lambda row: (row.cells[0].mean, row.label)) if own else None
+
+
+def _improvement(ours: Row, baseline: Row) -> Improvement:
+    pairs = zip(ours.cells, baseline.cells, strict=True)
+    shares = (our.mean / their.mean - 1 if their.mean else None for our, their in pairs)
+    return Improvement(ours.label, baseline.label, tuple(shares))
+
+
+def _comparable(baseline: Row, rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    """Return the rows that can be paired with the baseline user by user, and a note for each reason on the others."""
+    why = {row.label: _why_not(row, baseline) for row in rows}
+    apart: dict[str, list[str]] = {}
+    for label, reason in why.items():
+        if reason:
+            apart.setdefault(reason, []).append(label)
+    notes = [f"Not compared with {baseline.label}, since {said}: {', '.join(labels)}" for said, labels in apart.items()]
+    return [row for row in rows if not why[row.label]], notes
+
+
+def _why_not(row: Row, baseline: Row) -> str:
+    """Return why a row and the baseline have no pairs of values; nothing where they have."""
+    users = baseline.records[0].users
+    if not all(np.array_equal(record.users, users) for record in (*baseline.records, *row.records)):
+        return "the test users are not the same"
+    if any(len(each.records) < len(_levels(each, 0)) * len(_levels(each, 1)) for each in (row, baseline)):
+        return "some runs of seeds x tie draws are missing"
+    return "" if _levels(row, 1) == _levels(baseline, 1) else "the tie draws are not the same"
+
+
+def _levels(row: Row, axis: int) -> set[int]:
+    """Return the seeds (axis 0) or the tie draws (1) of a row."""
+    return {_run(record)[axis] for record in row.records}
+
+
+def _run(record: Record) -> tuple[int, int]:
+    """Return seed and tie draw, -1 for none."""
+    seed, draw = record.config["seed"], draw_of(record)
+    return -1 if seed is None else seed, -1 if draw is None else draw
+
+
+def user_values(records: Sequence[Record], metric: str) -> Array:
+    """Records of one row, all seeds x all tie draws -> its metric for each user, [S, K, n].
+
+    Tie draws are records of one seed that differ in the seed of the tie order.
+    """
+    by_run = {_run(record): record for record in records}
+    seeds, draws = (sorted({run[axis] for run in by_run}) for axis in (0, 1))
+    return np.array([[_of_users(by_run[seed, draw], metric) for draw in draws] for seed in seeds])
+
+
+def _of_users(record: Record, metric: str) -> Array:
+    """Return [n users], in the order of the users."""
+    return per_user(metric, record.ranks, record.users)
+
+
+def _marked(row: Row, metrics: Sequence[str], found: Sequence[Comparison]) -> Row:
+    marks = {
+        each.metric: BETTER if each.difference > 0 else WORSE
+        for each in found
+        if each.model == row.label and each.corrected <= 1 - LEVEL
+    }
+    return _with_marks(row, metrics, marks)
+
+
+def _with_marks(row: Row, metrics: Sequence[str], marks: Mapping[str, str]) -> Row:
+    pairs = zip(row.cells, metrics, strict=True)
+    cells: list[Cell] = [
+        replace(cell, marks=(*cell.marks, marks[metric])) if metric in marks else cell for cell, metric in pairs
+    ]
+    return replace(row, cells=tuple(cells))
+
+
+def _below_popularity(table: Table) -> Table:
+    """Mark the cells of models that learn by gradient and stand below Popularity."""
+    floors = [row for row in table.rows if row.model == POPULARITY]
+    if not floors:
+        return table
+    rows, low = [], False
+    for row in table.rows:
+        learns = row.records[0].config["train"] is not None and row.kind == MODEL
+        pairs = zip(table.metrics, row.cells, floors[0].cells, strict=True)
+        marks = {metric: BELOW_POPULARITY for metric, cell, floor in pairs if learns and cell.mean < floor.mean}
+        rows.append(_with_marks(row, table.metrics, marks))
+        low = low or bool(marks)
+    note = f"{BELOW_POPULARITY} below Popularity: it has learnt less than counting gives"
+    return replace(table, rows=tuple(rows), notes=(*table.notes, *([note] if low else [])))
+
+
+def _explained(found: Sequence[Comparison], chosen: bool, test: str, metrics: Sequence[str]) -> list[str]:
+    """Return the notes on marks and differences: what was tested and how, and the differences in the first metric."""
+    if not found:
+        return []
+    baseline, users = found[0].baseline, found[0].users
+    strongest = f", the strongest baseline by {metrics[0]}" if chosen else ""
+    how = f"sign-flip randomisation, {FLIPS:,} flips" if test == SIGN_FLIP else "Wilcoxon's signed ranks"
+    first = [each for each in found if each.metric == metrics[0]]
+    return [
+        f"{BETTER} better and {WORSE} worse than {baseline}{strongest}: two-sided paired tests ({how}) over {users:,} "
+        f"users, each averaged over seeds; significant at {1 - LEVEL:.0%} after Holm's correction over "
+        f"{count(len(found), 'test')}",
+        f"{metrics[0]} against {baseline}, with {LEVEL:.0%} intervals (bootstrap over seeds and users): "
+        + "; ".join(map(_difference, first)),
+    ]
+
+
+def _difference(each: Comparison) -> str:
+    low, high = each.interval
+    effect = "" if each.effect is None else f", effect {each.effect:+.2f} sd"
+    smallest = "" if each.detectable is None else f", detectable with power .8 {each.detectable:.4f}"
+    return (
+        f"{each.model} {each.difference:+.4f} [{low:+.4f}, {high:+.4f}], p {each.corrected:.2g} (Holm){effect}, users "
+        f"better/same/worse {each.wins}/{each.ties}/{each.losses}{smallest}"
+    )

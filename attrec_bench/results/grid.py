@@ -1,0 +1,77 @@
+"""Table -> the grid of words that every format for people decorates, so that all of them say the same."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from attrec_bench.results.draws import draws, runs
+from attrec_bench.results.tables import DIGITS, MODEL, Cell, Table
+
+IMPROVEMENT = "improvement"
+"""Kind of the line below the rows that says by how much the best model is better than the baseline."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One cell: its text, its place (BEST, SECOND or None) and the marks that notes explain."""
+
+    text: str
+    place: int | None = None
+    marks: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the grid; lines of one kind stand together. The first cell is the label, the last counts seeds."""
+
+    kind: str
+    cells: tuple[Shown, ...]
+
+
+def header(table: Table) -> list[str]:
+    """Names of the columns."""
+    shown = _published_metric(table)
+    several = any(len(draws(row.records)) > 1 for row in table.rows)
+    published = [] if shown is None else [f"published {shown}"]
+    return ["model", *table.metrics, *published, "seeds x draws" if several else "seeds"]
+
+
+def _published_metric(table: Table) -> str | None:
+    """Return the first metric of the table for which anything is published; the others stand in the notes."""
+    metrics = {each.metric for each in table.published}
+    return next((metric for metric in table.metrics if metric in metrics), None)
+
+
+def lines(table: Table) -> list[Line]:
+    """Rows of the table and, where there is one, the improvement."""
+    rows, column = [], _published_metric(table)
+    for row in table.rows:
+        label = row.label if row.kind == MODEL else f"{row.label} [{row.kind}]"
+        cells = [Shown(value(cell), cell.place, "".join(cell.marks)) for cell in row.cells]
+        cells += [] if column is None else [_published(table, row.label, column)]
+        rows.append(Line(row.kind, (Shown(label), *cells, Shown(runs(row.records)))))
+    if table.improvement is None:
+        return rows
+    gains = ["" if share is None else f"{share:+.1%}" for share in table.improvement.shares]
+    label = f"Improv. of {table.improvement.model} over {table.improvement.baseline}"
+    rest = [""] * (len(header(table)) - 1 - len(gains))
+    return [*rows, Line(IMPROVEMENT, tuple(map(Shown, (label, *gains, *rest))))]
+
+
+def _published(table: Table, row: str, metric: str) -> Shown:
+    """Return the most comparable published value; in parentheses where it is not comparable, as the notes explain."""
+    found = [each for each in table.published if (each.row, each.metric) == (row, metric)]
+    if not found:
+        return Shown("")
+    number = f"{found[0].theirs.value:.{DIGITS}f}"
+    return Shown(f"({number})" if found[0].reasons else number)
+
+
+def value(cell: Cell) -> str:
+    """Mean ± half of its interval; the mean alone where one seed gives no interval."""
+    mean = f"{cell.mean:.{DIGITS}f}"
+    return mean if cell.interval is None else f"{mean} ± {(cell.interval[1] - cell.interval[0]) / 2:.{DIGITS}f}"
+
+
+def paragraphs(table: Table) -> Sequence[str]:
+    """What stands below the grid."""
+    return (table.caption, *table.notes)
