@@ -172,7 +172,7 @@ def test_a_missing_run_or_another_tie_draw_is_no_comparison_and_the_note_says_so
 
 def test_a_user_with_several_targets_counts_once() -> None:
     record = replace(make_record(ranks=[1, 2, 4, 5]), users=np.array([7, 3, 7, 7]))
-    assert user_values([record], "MRR")[0, 0] == pytest.approx([(1 + 1 / 4 + 1 / 5) / 3, 1 / 2])
+    assert user_values([record], "MRR")[0, 0] == pytest.approx([1 / 2, 1])  # user 3, then the best of user 7's
     whole = make_record(ranks=[1, 2, 4])
     assert np.array_equal(user_values([whole], "HR@1")[0, 0], per_user("HR@1", whole.ranks))
 

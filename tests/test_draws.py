@@ -31,6 +31,10 @@ def test_draws_of_one_order_share_a_row() -> None:
     assert cell.mean == pytest.approx(np.mean(values))
     assert cell.sd == pytest.approx(np.std(values, ddof=1))
     assert table.protocol["tie_seed"] == [0, 1, 2]
+    # Student's t with two degrees of freedom, 4.3027 at 97.5 %, over the means of the draws .6, .3, .15
+    assert cell.interval is not None
+    half = 4.302653 * np.std([0.6, 0.3, 0.15], ddof=1) / np.sqrt(3)
+    assert cell.interval == pytest.approx((0.35 - half, 0.35 + half), abs=1e-6)
 
 
 def test_a_note_tells_the_two_levels_apart() -> None:
@@ -57,8 +61,8 @@ def test_the_caption_and_the_column_say_seeds_x_draws() -> None:
     caption = one(records).caption
     assert "Events of one second stand in random orders (tie draws 0-2) (tie_order=random)" in caption
     assert (
-        "Mean and standard deviation over 2 seeds (0, 1) x 3 tie draws (0-2); "
-        "a model without a seed over the tie draws alone"
+        "Mean over 2 seeds (0, 1) x 3 tie draws (0-2), a model without a seed over the tie draws alone, "
+        "± half its 95 % interval (Student's t over the means of the draws)"
     ) in caption
     for format in ("terminal", "markdown", "latex"):
         text = render(tables(records, ["MRR"]), format)
