@@ -3,7 +3,7 @@
 Every trial carries these attributes:
 
     slot    which of the sweep's n_trials places it takes, from 0
-    worker  {host, place, pid} of the process that runs it
+    worker  {host, place, pid} of the process that runs it, and its job on a Slurm cluster
     beat    [count, CPU seconds], renewed while it runs
     end     of a trial without a value: KILLED (its process died or was stopped) or FAILED (it failed by itself)
     reason  of such an end, in words

@@ -14,6 +14,7 @@ from attrec_bench.errors import InputError, require, require_bool, require_choic
 from attrec_bench.evaluation.metrics import METRICS
 from attrec_bench.plan import plan
 from attrec_bench.results.ledger import FOLDER
+from attrec_bench.results.marks import store_uri
 from attrec_bench.results.record import flatten, plain, text
 from attrec_bench.sweeping.slots import Slots
 from attrec_bench.sweeping.space import Space, load
@@ -135,6 +136,8 @@ def sweep_of(overrides: Sequence[str]) -> Sweep:
     overridden = [each.lstrip("+~").partition("=")[0] for each in overrides]
     require("seed" not in overridden, "seed is no key of a sweep: sweep.seeds and final_seeds count seeds", overrides)
     check_numbers(config)
+    if config.tracking.uri != "off":
+        store_uri(Path(config.runs), config.tracking.uri)
     choice = next((each.partition("=")[2] for each in overrides if each.startswith("model=")), "attrec")
     space = load(config.sweep.space or choice, config, overridden)
     planned = plan(config, model_name(config, choice))
