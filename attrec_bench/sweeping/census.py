@@ -68,6 +68,11 @@ def census(trials: "Sequence[FrozenTrial]") -> Census:
     )
 
 
+def cost(trial: "FrozenTrial") -> float:
+    """CPU seconds of a trial; of one that was killed, up to its last beat."""
+    return float(trial.user_attrs.get("cpu_seconds", trial.user_attrs.get("beat", [0, 0.0])[1]))
+
+
 def free_slot(trials: "Sequence[FrozenTrial]", total: int) -> int | None:
     """Return the lowest slot that no running or finished trial has; None where all are taken."""
     from optuna.trial import TrialState

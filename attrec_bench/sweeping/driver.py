@@ -4,6 +4,7 @@ It takes no part in the search and holds no state: killed and started again, it 
 """
 
 import logging
+import math
 import os
 import sys
 import time
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from attrec_bench.results import ledger
 from attrec_bench.results.record import Record, text
 from attrec_bench.results.tracking import send_pending
-from attrec_bench.sweeping.census import Census
+from attrec_bench.sweeping.census import Census, cost
 from attrec_bench.sweeping.progress import line, shown
 from attrec_bench.sweeping.sweep import Sweep, sweeps
 from attrec_bench.sweeping.team import Team, check_launcher, launched, local
@@ -64,6 +65,7 @@ def follow(watched: Sequence[Watched], team: Team) -> None:
                 team.mend(sum(count.finished for count in counts))
                 for each, count in zip(watched, counts, strict=True):
                     each.tell_failures(count)
+                    each.send_in_passing()
                 now = next((n for n, each in enumerate(watched) if each.left()), None)
                 if now is None:
                     break
@@ -85,7 +87,8 @@ def settled(each: Watched) -> int:
     if count.best is not None and records and not short:
         ledger.write(sweep.root, account(sweep, each, count, records))
     print("\n".join(summary(sweep, count, records)), flush=True)
-    if sweep.config.tracking.uri != "off":
+    if each.sender is not None:
+        each.sender.send(each.plain(), patience=math.inf)
         send_pending(sweep.root, sweep.config.tracking.uri, sweep.config.tracking.experiment)
     if count.finished < sweep.total:
         limit = f" (more than sweep.max_failed={sweep.max_failed} failed)" if count.failed > sweep.max_failed else ""
@@ -106,7 +109,6 @@ def account(sweep: Sweep, each: Watched, count: Census, records: Sequence[Record
     means = {
         part: sum(record.metrics[part][monitor] for record in records) / len(records) for part in ("valid", "test")
     }
-    costs = [trial.user_attrs.get("cpu_seconds", trial.user_attrs.get("beat", [0, 0.0])[1]) for trial in trials]
     return ledger.Ledger(
         study=sweep.name,
         model=sweep.model,
@@ -117,7 +119,7 @@ def account(sweep: Sweep, each: Watched, count: Census, records: Sequence[Record
         failed=count.failed,
         killed=count.killed,
         values=tuple(trial.value for trial in trials if trial.state.is_finished() and trial.value is not None),
-        cpu_seconds=sum(costs),
+        cpu_seconds=sum(map(cost, trials)),
         space={key: each.words() for key, each in sweep.space.ranges.items()},
         winner=winner,
         edges=edges,

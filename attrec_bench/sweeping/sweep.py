@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -97,8 +98,12 @@ class Sweep:
             before = study.user_attrs.get("sweep")
             if before is None:  # new, or its maker was killed right here
                 study.set_user_attr("sweep", dict(self.fingerprint))
-        if before is not None and (difference := differing(before, self.fingerprint)):
-            raise InputError(f"study {self.name} was made with another {difference}; sweep.name=NAME starts another")
+            elif difference := differing(before, self.fingerprint):
+                raise InputError(
+                    f"study {self.name} was made with another {difference}; sweep.name=NAME starts another"
+                )
+            if "identity" not in study.user_attrs:
+                study.set_user_attr("identity", token_hex(16))  # in MLflow, where others may use the same name
         return study
 
     def slots(self) -> Slots:

@@ -10,7 +10,9 @@ from typing import Any
 from attrec_bench.plan import plan
 from attrec_bench.results import store
 from attrec_bench.results.record import Record
+from attrec_bench.results.studies import Study
 from attrec_bench.sweeping.census import Census, census
+from attrec_bench.sweeping.plain import sender_of, study_of
 from attrec_bench.sweeping.slots import MISSED_BEATS
 from attrec_bench.sweeping.storage import patiently
 from attrec_bench.sweeping.sweep import Sweep
@@ -30,6 +32,7 @@ class Watched:
         """Make or check the study."""
         self.study = self.sweep.study()
         self.told: set[int] = {number for number, _ in self.census().reasons}
+        self.sender = sender_of(self.sweep)
 
     def census(self) -> Census:
         """Count the trials."""
@@ -55,6 +58,16 @@ class Watched:
             self.identities = [plan(each, self.sweep.model).identity for each in finals]
         there = [each for each in self.identities if store.folder_of(self.sweep.root, each).is_dir()]
         return [record for each in there if (record := store.find(self.sweep.root, each))]
+
+    def plain(self) -> Study:
+        """Return the study as MLflow is told of it."""
+        trials = patiently(lambda: self.study.get_trials(deepcopy=False))
+        return study_of(self.sweep, self.study.user_attrs["identity"], trials)
+
+    def send_in_passing(self) -> None:
+        """Let MLflow know of trials that have ended."""
+        if self.sender is not None:
+            self.sender.send_in_passing(self.plain)
 
     def signs(self) -> tuple[Any, ...]:
         """Return what changes while anybody is at work: trials, their beats, the winner's runs."""
