@@ -21,11 +21,20 @@ def conf_folder() -> Path:
 
 
 def composed(overrides: list[str], name: str = "config") -> "DictConfig":
-    """Overrides as on the command line -> the configuration in conf/NAME.yaml, outside a Hydra job."""
-    from hydra import compose, initialize_config_dir
+    """Overrides as on the command line -> the configuration in conf/NAME.yaml, outside a Hydra job.
 
-    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        return compose(name, overrides)
+    Raises InputError for a key that this configuration lacks, Hydra's own errors for other mistakes.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+
+    try:
+        with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+            return compose(name, overrides)
+    except HydraException as error:
+        if key := lacked(error):
+            raise InputError(unknown_key(key, name)) from error
+        raise
 
 
 def with_tie_draws(arguments: list[str]) -> list[str]:
@@ -93,10 +102,9 @@ def missing_choice(file: str, options: Sequence[str]) -> str:
 
 def hydra_line(error: BaseException, deepest: BaseException) -> str:
     """Return Hydra's or OmegaConf's message in one line, with the nearest key where a key is unknown."""
+    if key := lacked(error):
+        return unknown_key(key)
     text = str(error)
-    override = re.search(r"Could not override '([^']+)'", text)
-    if override and re.search(r"Key '([^']+)' is not in struct", f"{text}\n{deepest}"):
-        return unknown_key(override[1])
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if deepest is not error:
         lines.append(" ".join(str(deepest).split()))
@@ -107,14 +115,23 @@ def hydra_line(error: BaseException, deepest: BaseException) -> str:
     return "; ".join(dict.fromkeys(line for line in lines if "HYDRA_FULL_ERROR" not in line))
 
 
-def unknown_key(key: str) -> str:
-    """modle.w -> a line that names the nearest key of the default configuration."""
+def lacked(error: BaseException) -> str | None:
+    """Return the key that an override names and the configuration lacks; None where that is not the mistake."""
+    text = str(error)
+    override = re.search(r"Could not override '([^']+)'", text)
+    lacks = override and re.search(r"Key '([^']+)' is not in struct", f"{text}\n{list(causes(error))[-1]}")
+    return override[1] if override and lacks else None
+
+
+def unknown_key(key: str, name: str = "config") -> str:
+    """modle.w -> a line that names the nearest key of the configuration in conf/NAME.yaml."""
     from omegaconf import OmegaConf
 
-    known = keys_of(OmegaConf.to_container(composed([]), resolve=False))
+    known = keys_of(OmegaConf.to_container(composed([], name), resolve=False))
     near = get_close_matches(key, known, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return f"key must be one of this configuration's, got {key!r}{hint}; attrec-bench run --help lists them"
+    verb = "run" if name == "config" else "sweep"
+    return f"key must be one of this configuration's, got {key!r}{hint}; attrec-bench {verb} --help lists them"
 
 
 def keys_of(node: object, prefix: str = "") -> list[str]:

@@ -7,6 +7,7 @@ import yaml
 from optuna.trial import FrozenTrial, TrialState
 
 from attrec_bench.sweeping.sweep import Sweep, sweep_of
+from attrec_bench.sweeping.worker import search
 
 SPACE: dict[str, Any] = {
     "train.optimizer.lr": {"type": "float", "low": 0.001, "high": 0.5, "log": True},
@@ -28,6 +29,11 @@ def overrides(folder: Path, *more: str, space: dict[str, Any] | None = None, pub
 
 def small(folder: Path, *more: str, space: dict[str, Any] | None = None, published: Any = None) -> Sweep:
     return sweep_of(overrides(folder, *more, space=space, published=published))
+
+
+def swept(sweep: Sweep) -> Sweep:
+    search(sweep)
+    return sweep
 
 
 def trials_of(sweep: Sweep) -> list[FrozenTrial]:

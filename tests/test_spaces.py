@@ -1,5 +1,6 @@
 """The search spaces: those in sweeps/ are of equal generosity, and a mistake in one is one clear line."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,22 @@ def test_a_space_loads_and_tries_the_models_own_settings_first(name: str) -> Non
     space = load(name, config, [])
     applied = plan(space.applied(config, space.points[0]), name).config
     assert flatten(applied) == flatten(plan(config, name).config)
+
+
+def test_a_key_that_means_nothing_in_the_mode_is_left_out_and_a_line_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    config = composed([*SMALL, "model=attrec", "mode=inner"], "sweep")
+    here, there = load("attrec", config, []), load("attrec", config_of("attrec"), [])
+    assert caplog.messages == ["sweeps/attrec.yaml: model.gamma means nothing in mode=inner, so it is not swept"]
+    assert set(here.ranges) == set(there.ranges) - {"model.gamma"}
+    assert here.points == tuple({k: v for k, v in each.items() if k != "model.gamma"} for each in there.points)
+    assert plan(here.applied(config, here.points[1]), "attrec").config["model"]["gamma"] is None
+
+
+def test_a_space_of_which_nothing_is_left_is_an_error(tmp_path: Path) -> None:
+    file = written(tmp_path, {"model.gamma": {"type": "float", "low": 0.1, "high": 1}})
+    with pytest.raises(InputError, match=r"some swept key must be used in mode=inner, got \['model\.gamma'\]"):
+        load(file, composed([*SMALL, "model=attrec", "mode=inner"], "sweep"), [])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -93,7 +110,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         {"train.monitor": {"type": "categorical", "choices": ["MRR", "HR@10"]}},
         "is none of model._target_, train.monitor",
     ),
-    "a key that the mode does not use": (
+    "a key that is null": (
         {"model.projection_bound": {"type": "float", "low": 0, "high": 1}},
         "model.projection_bound is null in this configuration",
     ),

@@ -5,7 +5,8 @@ the course of the training is history/... with the epoch as step.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +16,33 @@ PARAMS_A_CALL, POINTS_A_CALL = 100, 1000
 KEY_LENGTH, PARAM_LENGTH, TAG_LENGTH = 250, 6000, 5000
 
 
+Point = tuple[str, float, int]
+"""(name, value, step) of a number."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One MLflow run before it is written: FINISHED, FAILED or KILLED, from ``begin`` to ``end`` in ms since 1970."""
+
+    name: str
+    begin: int
+    end: int
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    points: Iterable[Point]
+    status: str = "FINISHED"
+
+
+def of_record(record: Record) -> Entry:
+    """Record -> Entry."""
+    begin, end = times_ms(record)
+    name = f"{record.model} seed={record.config['seed']}"
+    return Entry(name, begin, end, tags(record), params(record), points(record))
+
+
 def params(record: Record) -> dict[str, str]:
     """Config key with dots -> value as text, cut where it is longer than MLflow takes (record.json has all of it)."""
-    return {_key(key): text(value)[:PARAM_LENGTH] for key, value in flatten(record.config).items()}
+    return {key_of(key): text(value)[:PARAM_LENGTH] for key, value in flatten(record.config).items()}
 
 
 def tags(record: Record) -> dict[str, str]:
@@ -39,7 +64,7 @@ def tags(record: Record) -> dict[str, str]:
     return {key: text(value)[:TAG_LENGTH] for key, value in known.items() if value is not None}
 
 
-def points(record: Record) -> Iterator[tuple[str, float, int]]:
+def points(record: Record) -> Iterator[Point]:
     """(name, value, step) of every number: the results at step 0, then the history epoch by epoch."""
     results: dict[str, Any] = {**record.metrics, "seconds": record.seconds, "peak_memory_mib": record.peak_memory_mib}
     if record.epochs is not None:
@@ -60,9 +85,9 @@ def times_ms(record: Record) -> tuple[int, int]:
 def _numbers(values: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     for key, value in flatten(values).items():
         if isinstance(value, int | float) and not isinstance(value, bool):
-            yield _key(key.replace(".", "/")), float(value)
+            yield key_of(key.replace(".", "/")), float(value)
 
 
-def _key(name: str) -> str:
+def key_of(name: str) -> str:
     """Return a name that MLflow takes."""
     return re.sub(r"[^\w\-. :/]", "_", name.replace("@", "_at_"))[:KEY_LENGTH]

@@ -157,6 +157,15 @@ def lock(root: Path, identity: str) -> Iterator[None]:
         held.release()
 
 
+def held(root: Path, identity: str) -> bool:
+    """Whether another process holds the run with this identity."""
+    try:
+        with whole.lock_of(root, identity[:SHORT]).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
 def _write(folder: Path, record: Record, write_files: Callable[[Path], object] | None) -> None:
     """Write files, sums and record.json, and make the disk keep them."""
     np.savez(folder / RANKS, users=record.users, ranks=record.ranks)

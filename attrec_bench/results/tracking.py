@@ -8,7 +8,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,12 +53,12 @@ def fetch(uri: str, experiment: str = EXPERIMENT) -> list[Record]:
     try:
         with _mlflow(address) as client, tempfile.TemporaryDirectory() as folder:
             return list(_fetch(client, shown(uri), experiment, Path(folder)))
-    except _failures() as error:
-        raise InputError(f"MLflow at {shown(uri)} cannot be read: {_line(error)}") from error
+    except failures() as error:
+        raise InputError(f"MLflow at {shown(uri)} cannot be read: {line_of(error)}") from error
 
 
 @dataclass(frozen=True)
-class _Target:
+class Target:
     """Where records go: a store and an experiment in it."""
 
     client: Any
@@ -67,39 +67,45 @@ class _Target:
     experiment_id: str
 
 
+@contextmanager
+def reached(root: Path, address: str, experiment: str) -> Iterator[Target]:
+    """Yield an experiment of a store, both made if need be; raises one of ``failures`` where that is not possible."""
+    with _mlflow(address) as client:
+        yield Target(client, address, experiment, _experiment_id(client, experiment, root, address))
+
+
 def _send(folders: list[Path], root: Path, uri: str | None, experiment: str) -> int:
     """Send in order, over records that fail by themselves; where the store does, stop: the next would wait for it."""
     address, took = store_uri(root, uri), list[bool]()
     if not folders:
         return 0
     try:
-        with _mlflow(address) as client:
-            target = _Target(client, address, experiment, _experiment_id(client, experiment, root, address))
+        with reached(root, address, experiment) as target:
             for folder in folders:
                 took.append(_taken(target, folder))
-    except _failures() as error:
+    except failures() as error:
         left = len(folders) - len(took)
         stay = "1 record stays" if left == 1 else f"{left} records stay"
         log.warning(
-            "MLflow at %s fails; %s in %s, to be sent the next time: %s", shown(address), stay, root, _line(error)
+            "MLflow at %s fails; %s in %s, to be sent the next time: %s", shown(address), stay, root, line_of(error)
         )
     return sum(took)
 
 
-def _taken(target: _Target, folder: Path) -> bool:
+def _taken(target: Target, folder: Path) -> bool:
     """Whether the store has got the record now. Where it has not, but takes something else, the record is to blame:
     that costs one warning line. Raises what MLflow raises where the store takes nothing.
     """
     try:
         _send_once(target, folder)
-    except store.UNREADABLE + _failures() as error:
+    except store.UNREADABLE + failures() as error:
         target.client.set_experiment_tag(target.experiment_id, "last_refusal", machine.now())  # is the store there?
-        log.warning("run %s is not sent to MLflow at %s: %s", folder.name, shown(target.address), _line(error))
+        log.warning("run %s is not sent to MLflow at %s: %s", folder.name, shown(target.address), line_of(error))
         return False
     return True
 
 
-def _send_once(target: _Target, folder: Path) -> None:
+def _send_once(target: Target, folder: Path) -> None:
     """Send a record unless the store has it, and mark its folder. One process at a time, so that none is sent twice.
 
     ``force`` may replace the record meanwhile. The stamp is taken first, so that the mark then fits no record.
@@ -112,7 +118,7 @@ def _send_once(target: _Target, folder: Path) -> None:
             mark(folder, target.address, target.experiment, run_id, stamped)
 
 
-def _sent_before(target: _Target, record: Record) -> str | None:
+def _sent_before(target: Target, record: Record) -> str | None:
     """Id of the whole run of this identity, or None. Halves, and what ``force`` has replaced since, are deleted."""
     kept = None
     for run in target.client.search_runs([target.experiment_id], f"tags.identity = '{record.identity}'"):
@@ -123,25 +129,33 @@ def _sent_before(target: _Target, record: Record) -> str | None:
     return kept
 
 
-def _copy(target: _Target, record: Record, folder: Path) -> str:
-    """Write one MLflow run. It stays RUNNING until all of it is there."""
+def _copy(target: Target, record: Record, folder: Path) -> str:
+    """Write one record's MLflow run."""
+    return write(target, entries.of_record(record), [folder / file for file in (store.RECORD, store.RANKS)])
+
+
+def write(target: Target, entry: entries.Entry, files: Iterable[Path] = ()) -> str:
+    """Write one MLflow run and return its id. It stays RUNNING until all of it is there."""
+    tags = dict(entry.tags)
+    run = target.client.create_run(target.experiment_id, start_time=entry.begin, tags=tags, run_name=entry.name)
+    run_id: str = run.info.run_id
+    add(target, run_id, entry)
+    for file in files:
+        target.client.log_artifact(run_id, str(file))
+    target.client.set_terminated(run_id, entry.status, entry.end)
+    return run_id
+
+
+def add(target: Target, run_id: str, entry: entries.Entry) -> None:
+    """Write an entry's params and numbers, in as few calls as MLflow allows."""
     from mlflow.entities import Metric, Param
 
-    client = target.client
-    begin, end = entries.times_ms(record)
-    name = f"{record.model} seed={record.config['seed']}"
-    params = [Param(key, value) for key, value in entries.params(record).items()]
-    points = [Metric(key, value, end, step) for key, value, step in entries.points(record)]
-    run = client.create_run(target.experiment_id, start_time=begin, tags=entries.tags(record), run_name=name)
-    run_id: str = run.info.run_id
+    params = [Param(key, value) for key, value in entry.params.items()]
+    points = [Metric(key, value, entry.end, step) for key, value, step in entry.points]
     for start in range(0, len(params), entries.PARAMS_A_CALL):
-        client.log_batch(run_id, params=params[start : start + entries.PARAMS_A_CALL])
+        target.client.log_batch(run_id, params=params[start : start + entries.PARAMS_A_CALL])
     for start in range(0, len(points), entries.POINTS_A_CALL):
-        client.log_batch(run_id, metrics=points[start : start + entries.POINTS_A_CALL])
-    for file in (store.RECORD, store.RANKS):
-        client.log_artifact(run_id, str(folder / file))
-    client.set_terminated(run_id, "FINISHED", end)
-    return run_id
+        target.client.log_batch(run_id, metrics=points[start : start + entries.POINTS_A_CALL])
 
 
 def _fetch(client: Any, address: str, experiment: str, folder: Path) -> Iterator[Record]:
@@ -149,12 +163,11 @@ def _fetch(client: Any, address: str, experiment: str, folder: Path) -> Iterator
     if found is None:
         names = ", ".join(sorted(each.name for each in client.search_experiments()))
         raise InputError(f"MLflow at {address} has no experiment {experiment!r}; it has {names}")
-    failures: tuple[type[Exception], ...] = (InputError, *_failures())
+    left_out: tuple[type[Exception], ...] = (InputError, *failures())
     token, order = None, ["attributes.start_time ASC"]
+    records = "attributes.status = 'FINISHED' and tags.identity != ''"  # studies and their trials have no such tag
     while True:
-        page = client.search_runs(
-            [found.experiment_id], "attributes.status = 'FINISHED'", order_by=order, page_token=token
-        )
+        page = client.search_runs([found.experiment_id], records, order_by=order, page_token=token)
         for run in page:
             target = folder / run.info.run_id
             target.mkdir()
@@ -162,8 +175,8 @@ def _fetch(client: Any, address: str, experiment: str, folder: Path) -> Iterator
                 for file in (store.RECORD, store.RANKS):
                     client.download_artifacts(run.info.run_id, file, str(target))
                 yield store.read(target)
-            except failures as error:
-                log.warning("run %s of MLflow at %s is left out: %s", run.info.run_id, address, _line(error))
+            except left_out as error:
+                log.warning("run %s of MLflow at %s is left out: %s", run.info.run_id, address, line_of(error))
         token = page.token
         if not token:
             return
@@ -218,7 +231,7 @@ def _experiment_id(client: Any, name: str, root: Path, address: str) -> str:
         raise
 
 
-def _failures() -> tuple[type[Exception], ...]:
+def failures() -> tuple[type[Exception], ...]:
     """What MLflow raises when a store is away, full or broken, or its driver is missing; requests' own are OSErrors."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -226,7 +239,7 @@ def _failures() -> tuple[type[Exception], ...]:
     return MlflowException, SQLAlchemyError, OSError, ImportError
 
 
-def _line(error: BaseException) -> str:
+def line_of(error: BaseException) -> str:
     """One line. Under MLflow's own words lies the cause, e.g. that the connection was refused."""
     while not isinstance(error, InputError) and (cause := error.__cause__ or error.__context__):
         error = cause

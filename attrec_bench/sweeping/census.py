@@ -3,7 +3,7 @@
 Every trial carries these attributes:
 
     slot    which of the sweep's n_trials places it takes, from 0
-    worker  {host, place, pid} of the process that runs it
+    worker  {host, place, pid} of the process that runs it, and its job on a Slurm cluster
     beat    [count, CPU seconds], renewed while it runs
     end     of a trial without a value: KILLED (its process died or was stopped) or FAILED (it failed by itself)
     reason  of such an end, in words
@@ -66,6 +66,11 @@ def census(trials: "Sequence[FrozenTrial]") -> Census:
         mean_seconds=sum(seconds) / max(len(seconds), 1),
         reasons=tuple((trial.number, str(trial.user_attrs.get("reason"))) for trial in failed),
     )
+
+
+def cost(trial: "FrozenTrial") -> float:
+    """CPU seconds of a trial; of one that was killed, up to its last beat."""
+    return float(trial.user_attrs.get("cpu_seconds", trial.user_attrs.get("beat", [0, 0.0])[1]))
 
 
 def free_slot(trials: "Sequence[FrozenTrial]", total: int) -> int | None:

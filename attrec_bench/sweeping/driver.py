@@ -4,64 +4,25 @@ It takes no part in the search and holds no state: killed and started again, it 
 """
 
 import logging
+import math
 import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from attrec_bench.plan import plan
-from attrec_bench.results import ledger, store
+from attrec_bench.results import ledger
 from attrec_bench.results.record import Record, text
 from attrec_bench.results.tracking import send_pending
-from attrec_bench.sweeping.census import Census, census
+from attrec_bench.sweeping.census import Census, cost
 from attrec_bench.sweeping.progress import line, shown
-from attrec_bench.sweeping.storage import patiently
 from attrec_bench.sweeping.sweep import Sweep, sweeps
-from attrec_bench.sweeping.team import Team, launched, local
+from attrec_bench.sweeping.team import Team, check_launcher, launched, local
+from attrec_bench.sweeping.watch import Watch, Watched
 
 POLL = 0.5
 """Seconds between two looks at the studies."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(eq=False)
-class Watched:
-    """A sweep, its study, and which of the winner's runs there are."""
-
-    sweep: Sweep
-    identities: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        """Make or check the study."""
-        self.study = self.sweep.study()
-        self.told: set[int] = {number for number, _ in self.census().reasons}
-
-    def census(self) -> Census:
-        """Count the trials."""
-        return census(patiently(lambda: self.study.get_trials(deepcopy=False)))
-
-    def over(self, count: Census) -> bool:
-        """Whether the search is."""
-        return count.over(self.sweep.total, self.sweep.max_failed)
-
-    def confirmed(self, count: Census) -> list[Record]:
-        """Records of the winner's runs, once the search is over."""
-        if not self.over(count) or count.best is None:
-            return []
-        if not self.identities:
-            finals = [self.sweep.final(count.best.params, seed) for seed in self.sweep.final_seeds]
-            self.identities = [plan(each, self.sweep.model).identity for each in finals]
-        there = [each for each in self.identities if store.folder_of(self.sweep.root, each).is_dir()]
-        return [record for each in there if (record := store.find(self.sweep.root, each))]
-
-    def tell_failures(self, count: Census) -> None:
-        """Say in one line each which trials have failed since the last look."""
-        for number, reason in count.reasons:
-            if number not in self.told:
-                print(f"{self.sweep.name}: trial {number} failed: {reason}", file=sys.stderr, flush=True)
-                self.told.add(number)
 
 
 def sweep(arguments: Sequence[str]) -> int:
@@ -70,10 +31,11 @@ def sweep(arguments: Sequence[str]) -> int:
     Raises InputError for any mistake before a worker has been started.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    launcher = [each for each in arguments if each.startswith(("hydra/", "hydra."))]
+    launcher = [each for each in arguments if each.lstrip("+~").startswith(("hydra/", "hydra."))]
     overrides = [each for each in arguments if each not in launcher]
+    check_launcher(launcher)
     watched = [Watched(each) for each in sweeps(overrides)]
-    if any(left(each) for each in watched):
+    if any(each.left() for each in watched):
         config = watched[0].sweep.config
         folder = (
             watched[0].sweep.root.resolve()
@@ -92,31 +54,25 @@ def sweep(arguments: Sequence[str]) -> int:
     return max(settled(each) for each in watched)
 
 
-def left(each: Watched) -> bool:
-    """Whether any trial or run of the winner is missing."""
-    count = each.census()
-    if not each.over(count):
-        return True
-    return count.best is not None and len(each.confirmed(count)) < len(each.sweep.final_seeds)
-
-
 def follow(watched: Sequence[Watched], team: Team) -> None:
     """Start the team and show how far it is until all is done or nobody is at work any more."""
+    watch = Watch(watched, team)
     try:
         team.start()
         with shown() as show:
-            while team.running():
+            while watch.at_work():
                 counts = [each.census() for each in watched]
                 team.mend(sum(count.finished for count in counts))
                 for each, count in zip(watched, counts, strict=True):
                     each.tell_failures(count)
-                now = next((n for n, each in enumerate(watched) if left(each)), None)
+                    each.send_in_passing()
+                now = next((n for n, each in enumerate(watched) if each.left()), None)
                 if now is None:
                     break
                 show(line(watched[now].sweep, counts[now], len(watched[now].confirmed(counts[now]))))
                 time.sleep(POLL)
                 team.mend(sum(count.finished for count in counts))
-        for error in dict.fromkeys(team.errors()):
+        for error in () if team.far else dict.fromkeys(team.errors()):  # a launcher's was told when it ended
             log.warning("a worker ended with: %s", error)
     finally:
         team.stop()
@@ -131,7 +87,8 @@ def settled(each: Watched) -> int:
     if count.best is not None and records and not short:
         ledger.write(sweep.root, account(sweep, each, count, records))
     print("\n".join(summary(sweep, count, records)), flush=True)
-    if sweep.config.tracking.uri != "off":
+    if each.sender is not None:
+        each.sender.send(each.plain(), patience=math.inf)
         send_pending(sweep.root, sweep.config.tracking.uri, sweep.config.tracking.experiment)
     if count.finished < sweep.total:
         limit = f" (more than sweep.max_failed={sweep.max_failed} failed)" if count.failed > sweep.max_failed else ""
@@ -152,7 +109,6 @@ def account(sweep: Sweep, each: Watched, count: Census, records: Sequence[Record
     means = {
         part: sum(record.metrics[part][monitor] for record in records) / len(records) for part in ("valid", "test")
     }
-    costs = [trial.user_attrs.get("cpu_seconds", trial.user_attrs.get("beat", [0, 0.0])[1]) for trial in trials]
     return ledger.Ledger(
         study=sweep.name,
         model=sweep.model,
@@ -163,7 +119,7 @@ def account(sweep: Sweep, each: Watched, count: Census, records: Sequence[Record
         failed=count.failed,
         killed=count.killed,
         values=tuple(trial.value for trial in trials if trial.state.is_finished() and trial.value is not None),
-        cpu_seconds=sum(costs),
+        cpu_seconds=sum(map(cost, trials)),
         space={key: each.words() for key, each in sweep.space.ranges.items()},
         winner=winner,
         edges=edges,

@@ -12,7 +12,7 @@ killed trial is proposed again, exactly, and the sweep goes where an uninterrupt
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,7 +82,7 @@ class Slots:
         worker = trial.user_attrs.get("worker")
         if worker is None:
             return "its worker died before it began"
-        name = f"process {worker['pid']} on {worker['host']}"
+        name = f"process {worker['pid']} on {worker['host']}" + (f", job {worker['job']}" if "job" in worker else "")
         if worker["place"] == place() and not alive(worker["pid"]):
             return f"its worker died ({name})"
         now, beat = time.monotonic(), trial.user_attrs.get("beat")
@@ -113,8 +113,18 @@ def sampler(seed: int, slot: int, tried: int) -> "BaseSampler":
 
 
 def here() -> dict[str, Any]:
-    """Return who this process is."""
-    return {"host": socket.gethostname(), "place": place(), "pid": os.getpid()}
+    """Return who this process is; on a Slurm cluster also which job, as scancel takes it."""
+    found = {"host": socket.gethostname(), "place": place(), "pid": os.getpid()}
+    return found | {"job": job} if (job := slurm_job(os.environ)) else found
+
+
+def slurm_job(environment: Mapping[str, str]) -> str | None:
+    """Return the number of this process's Slurm job, of a task in an array ARRAY_TASK; None outside of Slurm.
+
+    A task's own SLURM_JOB_ID may be the array's: to cancel that would cancel all.
+    """
+    array, task = (environment.get(f"SLURM_ARRAY_{part}_ID") for part in ("JOB", "TASK"))
+    return f"{array}_{task}" if array and task else environment.get("SLURM_JOB_ID")
 
 
 def place() -> str:

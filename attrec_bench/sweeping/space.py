@@ -9,6 +9,7 @@ published:
   - {model.w: 0.2}      # what an entry leaves out is the model's own
 """
 
+import logging
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -39,6 +40,9 @@ FIXED = ("model._target_", "train.monitor", "train.epochs", "train.patience", "t
 
 EDGE = 0.01
 """A value this near to an end of its range, as a share of the range, lies on its edge."""
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,7 @@ def spaces_folder() -> Path:
 def load(choice: str, config: DictConfig, overridden: Iterable[str]) -> Space:
     """Read the space ``choice`` (a name in sweeps/ or a file) for a composed configuration.
 
+    A key that means nothing in the configuration's mode, as gamma in mode=inner, is left out, which a line says.
     ``overridden`` are the keys that the user has set: a swept one among them is an error. So are unknown keys and
     fields, ranges without room, and published values outside of their range; each is one InputError line.
     """
@@ -131,9 +136,13 @@ def load(choice: str, config: DictConfig, overridden: Iterable[str]) -> Space:
     for name in node:
         require_choice(f"{source}: a section", name, ("space", "published"))
     check_keys(source, node["space"], config, set(overridden))
-    ranges = {key: range_of(f"{source}: {key}", fields) for key, fields in node["space"].items()}
+    written = {key: range_of(f"{source}: {key}", fields) for key, fields in node["space"].items()}
+    ranges = {key: each for key, each in written.items() if not unused(key, config)}
+    for key in [each for each in written if each not in ranges]:
+        log.info("%s: %s means nothing in mode=%s, so it is not swept", source, key, config.mode.name)
+    require(bool(ranges), f"{source}: some swept key must be used in mode={config.mode.name}", list(written))
     entries = node.get("published") or []
-    points = [point(f"{source}: published entry {n}", ranges, entry, config) for n, entry in enumerate(entries, 1)]
+    points = [point(f"{source}: published entry {n}", written, entry, config) for n, entry in enumerate(entries, 1)]
     return Space(source, ranges, tuple(each for n, each in enumerate(points) if each not in points[:n]))
 
 
@@ -166,11 +175,17 @@ def check_keys(source: str, keys: Iterable[str], config: DictConfig, overridden:
             near = get_close_matches(key, known, n=1)
             hint = f" (did you mean {near[0]!r}?)" if near else ""
             raise InputError(f"{source}: a swept key must be one that this model has, got {key!r}{hint}")
-        if OmegaConf.select(config, key) is None:
+        if OmegaConf.select(config, key) is None and not unused(key, config):
             raise InputError(f"{source}: {key} is null in this configuration, so the model does not use it")
         given = next((name for name in (key, shorts.get(key)) if name in overridden), None)
         if given:
             raise InputError(f"{given} is swept by {source}, so it cannot be set as well; sweep.space=FILE sweeps less")
+
+
+def unused(key: str, config: DictConfig) -> bool:
+    """Whether a key takes its value from the mode (``gamma: ${mode.gamma}``) and the mode has none for it."""
+    parent, _, name = key.rpartition(".")
+    return OmegaConf.is_interpolation(OmegaConf.select(config, parent), name) and OmegaConf.select(config, key) is None
 
 
 def range_of(where: str, fields: Any) -> Range:
@@ -204,7 +219,7 @@ def point(where: str, ranges: Mapping[str, Range], entry: Any, config: DictConfi
         raise InputError(f"{where} must be a mapping from swept keys to values, got {entry!r}")
     for key in entry:
         require_choice(f"{where}: a key", key, ranges)
-    made = {key: entry.get(key, OmegaConf.select(config, key)) for key in ranges}
+    made = {key: entry.get(key, OmegaConf.select(config, key)) for key in ranges if not unused(key, config)}
     for key, value in made.items():
         require(ranges[key].holds(value), f"{where}: {key} must lie in its range, {ranges[key].words()}", value)
     return {key: float(value) if ranges[key].type == "float" else value for key, value in made.items()}

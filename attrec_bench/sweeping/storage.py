@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,7 +25,7 @@ PATIENCE = 600.0
 """Seconds that a storage which does not answer is waited for."""
 
 LOCK = 0x61747472
-"""Key of PostgreSQL's advisory lock: any number that other programs in the same database do not use."""
+"""Key of PostgreSQL's advisory lock, the next one is another's: numbers that no other program in the database uses."""
 
 Value = TypeVar("Value")
 
@@ -33,10 +34,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Storage:
-    """Optuna's storage, and the lock under which trials are handed out."""
+    """Optuna's storage, the lock under which trials are handed out, and the one under which they go to MLflow."""
 
     trials: "BaseStorage"
     exclusive: Callable[[], AbstractContextManager[object]]
+    sending: Callable[[], AbstractContextManager[object]]
 
 
 def opened(where: str) -> Storage:
@@ -69,7 +71,8 @@ def journal(file: Path) -> Storage:
     lock.release()
     # Optuna asks a lock for acquire and release only, and does not export the class it names
     backend = JournalFileBackend(str(file), lock_obj=lock)  # type: ignore[arg-type]
-    return Storage(JournalStorage(backend), lambda: FileLock(f"{file}.trials.lock"))
+    locks = [partial(FileLock, f"{file}.{name}.lock") for name in ("trials", "mlflow")]
+    return Storage(JournalStorage(backend), *locks)
 
 
 class WholeLines:
@@ -115,13 +118,14 @@ def postgresql(url: str) -> Storage:
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
 
     @contextmanager
-    def exclusive() -> "Iterator[None]":
+    def locked(key: int) -> "Iterator[None]":
         with engine.connect() as connection:  # the lock ends with the connection
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK})
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key})
             yield
 
+    exclusive, sending = partial(locked, LOCK), partial(locked, LOCK + 1)
     with exclusive():
-        return Storage(RDBStorage(url, engine_kwargs={"pool_pre_ping": True}), exclusive)
+        return Storage(RDBStorage(url, engine_kwargs={"pool_pre_ping": True}), exclusive, sending)
 
 
 def patiently(call: Callable[[], Value]) -> Value:

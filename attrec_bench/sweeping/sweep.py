@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -14,6 +15,7 @@ from attrec_bench.errors import InputError, require, require_bool, require_choic
 from attrec_bench.evaluation.metrics import METRICS
 from attrec_bench.plan import plan
 from attrec_bench.results.ledger import FOLDER
+from attrec_bench.results.marks import store_uri
 from attrec_bench.results.record import flatten, plain, text
 from attrec_bench.sweeping.slots import Slots
 from attrec_bench.sweeping.space import Space, load
@@ -96,8 +98,12 @@ class Sweep:
             before = study.user_attrs.get("sweep")
             if before is None:  # new, or its maker was killed right here
                 study.set_user_attr("sweep", dict(self.fingerprint))
-        if before is not None and (difference := differing(before, self.fingerprint)):
-            raise InputError(f"study {self.name} was made with another {difference}; sweep.name=NAME starts another")
+            elif difference := differing(before, self.fingerprint):
+                raise InputError(
+                    f"study {self.name} was made with another {difference}; sweep.name=NAME starts another"
+                )
+            if "identity" not in study.user_attrs:
+                study.set_user_attr("identity", token_hex(16))  # in MLflow, where others may use the same name
         return study
 
     def slots(self) -> Slots:
@@ -135,6 +141,8 @@ def sweep_of(overrides: Sequence[str]) -> Sweep:
     overridden = [each.lstrip("+~").partition("=")[0] for each in overrides]
     require("seed" not in overridden, "seed is no key of a sweep: sweep.seeds and final_seeds count seeds", overrides)
     check_numbers(config)
+    if config.tracking.uri != "off":
+        store_uri(Path(config.runs), config.tracking.uri)
     choice = next((each.partition("=")[2] for each in overrides if each.startswith("model=")), "attrec")
     space = load(config.sweep.space or choice, config, overridden)
     planned = plan(config, model_name(config, choice))

@@ -1,11 +1,13 @@
 """Team: the worker processes that one command has started, here or through a launcher of Hydra.
 
 The team knows nothing of the search. A worker that is killed is started again; what it was at, the study gives to
-another. When the command that started the workers dies, its local workers see their standard input end, and stop.
+another. When the command that started the workers dies, its local workers see their standard input end, and stop;
+a cluster's jobs go on, and the study with them.
 """
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -14,15 +16,21 @@ from _thread import interrupt_main
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
+from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 
-from attrec_bench.configuration import conf_folder
+from attrec_bench.configuration import composed, conf_folder, explained
+from attrec_bench.errors import InputError
 from attrec_bench.sweeping.census import MOST_DEATHS
 
 GRACE = 20.0
 """Seconds that a worker has to end by itself."""
+
+LONG = 300
+"""Characters of a worker's last words that are told: a launcher puts a whole log into its error."""
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +43,8 @@ class Team:
     folder: Path
     deaths_left: int
     """Workers that may still be killed and started again before a further trial is finished."""
+    far: bool = False
+    """Whether the workers are jobs of a launcher, which may live when all processes here have ended."""
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     finished: int = 0
 
@@ -78,9 +88,8 @@ class Team:
 
     def errors(self) -> list[str]:
         """Last line of the log of each worker that has failed."""
-        failed = [number for number, process in enumerate(self.processes) if process.poll()]
-        lines = [self.log_of(number).read_text(errors="replace").strip().splitlines() for number in failed]
-        return [text[-1] if text else f"no word in {self.folder}" for text in lines]
+        failed = [self.log_of(number) for number, process in enumerate(self.processes) if process.poll()]
+        return [last_words(file) for file in failed]
 
     def stop(self) -> None:
         """Let the workers end, and end those that do not."""
@@ -93,6 +102,14 @@ class Team:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def last_words(file: Path) -> str:
+    """Return the last line of a log, cut where it is long."""
+    lines = file.read_text(errors="replace").strip().splitlines()
+    if not lines:
+        return f"no word in {file}"
+    return lines[-1] if len(lines[-1]) <= LONG else f"{lines[-1][:LONG]}... (all of it: {file})"
 
 
 def local(overrides: Sequence[str], workers: int, folder: Path) -> Team:
@@ -109,7 +126,16 @@ def launched(overrides: Sequence[str], launcher: Sequence[str], workers: int, fo
     A launcher fails as a whole when one of its jobs is killed; the workers that live go on all the same.
     """
     jobs = [f"number={','.join(map(str, range(workers)))}", f"hydra.sweep.dir={folder}", "hydra.sweep.subdir=job"]
-    return Team([worker_command(overrides, ["-m", *jobs, *launcher])], folder, 0)
+    return Team([worker_command(overrides, ["-m", *jobs, "parent=true", *launcher])], folder, 0, far=True)
+
+
+def check_launcher(launcher: Sequence[str]) -> None:
+    """Raise, in one line, for a launcher that is not installed, misspelt or lacks a key that is set."""
+    try:
+        composed(list(launcher), "worker")
+    except MissingConfigException as error:
+        hint = "" if find_spec("submitit") else "; pip install 'attrec-bench[slurm]' adds submitit_slurm"
+        raise InputError(f"{explained(error)}{hint}") from error
 
 
 def worker_command(overrides: Sequence[str], own: Sequence[str]) -> list[str]:
@@ -123,6 +149,8 @@ def main(arguments: Sequence[str]) -> None:
     import hydra
 
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    if "parent=true" in arguments:  # here, and not in a launcher's jobs, whose input is nobody's
+        threading.Thread(target=end_with_input, daemon=True).start()
     sys.argv = ["attrec-bench worker", *arguments]
     hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="worker")(job)()
 
@@ -132,8 +160,8 @@ def job(config: DictConfig) -> None:
     from attrec_bench.sweeping.sweep import sweeps
     from attrec_bench.sweeping.worker import work
 
-    if config.parent:
-        threading.Thread(target=end_with_input, daemon=True).start()
+    if threading.current_thread() is threading.main_thread():  # joblib may use others
+        signal.signal(signal.SIGTERM, end_with_term)
     failed: Exception | None = None
     with outside_hydra():
         plain = OmegaConf.to_container(config, resolve=False)  # an override may hold ${...} of the sweep's own
@@ -167,6 +195,12 @@ def end_with_input() -> None:
     while os.read(0, 1024):
         pass
     interrupt_main()
+
+
+def end_with_term(*_: object) -> None:
+    """Take SIGTERM, by which a cluster announces SIGKILL, as Ctrl-C: the trial is given back. Only once."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def close_input(process: "subprocess.Popen[bytes]") -> None:

@@ -1,0 +1,54 @@
+"""The ledger: what a search has cost, in words, and the expected best of k trials."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attrec_bench.results import ledger
+from attrec_bench.results.ledger import Ledger
+
+
+def account(**fields: Any) -> Ledger:
+    made = Ledger(
+        study="planted-attrec",
+        model="attrec",
+        identities=("ab",),
+        monitor="NDCG@50",
+        trials=4,
+        pruned=1,
+        failed=0,
+        killed=2,
+        values=(0.1, 0.4, 0.2, 0.3),
+        cpu_seconds=12.3,
+        space={"model.w": "0 to 1", "model.d": "2 to 32"},
+        winner={"model.w": 1.0, "model.d": 8},
+        edges={"model.w": "highest"},
+        searched=0.4,
+        valid=0.375,
+        test=0.25,
+    )
+    return replace(made, **fields)
+
+
+def test_a_ledger_comes_back_as_it_was_written_and_tells_its_account(tmp_path: Path) -> None:
+    ledger.write(tmp_path, account())
+    assert ledger.read_all(tmp_path) == [account()]
+    assert ledger.note(account()) == (
+        "attrec tuned in study planted-attrec: 4 trials (1 pruned, 2 killed), 12 CPU-seconds, 2 swept keys; on an edge "
+        "of its range: model.w=1 is the highest; NDCG@50 on validation 0.4000 in the search and 0.3750 with fresh "
+        "seeds, on test 0.2500 (gap +0.1250)"
+    )
+
+
+def test_unequal_budgets_are_told() -> None:
+    assert ledger.unequal([account(), account(study="b")]) is None
+    said = ledger.unequal([account(), account(study="planted-bprmf", trials=40)])
+    assert said == "Budgets were unequal: planted-attrec 4 trials, planted-bprmf 40 trials."
+
+
+def test_the_expected_best_of_k_trials_by_hand() -> None:
+    # of 1, 2, 4: one draw gives 7/3 on average; the pairs give 2, 4, 4; all three give 4
+    assert ledger.expected_best([4, 1, 2]) == pytest.approx([7 / 3, 10 / 3, 4])
+    assert ledger.expected_best([]) == []
