@@ -1,0 +1,114 @@
+"""The verbs that read records and data. Nothing heavy is imported before a verb needs it."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from attrec_bench.errors import InputError, require_choice
+from attrec_bench.help import DATA_HELP, EXPLAIN_HELP, RECOMMEND_HELP, TABLE_HELP
+
+
+def table_verb(arguments: list[str]) -> None:
+    """Print or write the tables of the recorded runs."""
+    if wants_help(arguments, TABLE_HELP):
+        return
+    from attrec_bench.results import ledger
+    from attrec_bench.results.against import compared
+    from attrec_bench.results.formats import render
+    from attrec_bench.results.publications import with_published
+    from attrec_bench.results.select import select
+    from attrec_bench.results.store import read_all
+    from attrec_bench.results.tables import DEFAULT_METRICS, tables
+
+    chosen = pairs(arguments)
+    out, metrics, runs, against = (chosen.pop(key, None) for key in ("out", "metrics", "runs", "against"))
+    form, test = chosen.pop("format", "terminal"), chosen.pop("test", "sign-flip")
+    tuned = chosen.pop("tuned", "false")
+    require_choice("tuned", tuned, ("true", "false"))
+    ledgers = ledger.read_all(runs_folder(runs)) if tuned == "true" else []
+    records = select(read_all(runs_folder(runs)), chosen)
+    records = ledger.tuned(records, ledgers) if tuned == "true" else records
+    made = compared(tables(records, DEFAULT_METRICS if metrics is None else metrics.split(",")), against, test)
+    made = ledger.footed(with_published(made), ledgers)
+    text = render(made, form, color=out is None and sys.stdout.isatty())
+    if out is None:
+        print(text, end="")
+    else:
+        Path(out).write_text(text)
+        print(f"wrote {out}")
+
+
+def recommend_verb(arguments: list[str]) -> None:
+    """Print what a recorded model recommends to one user."""
+    if wants_help(arguments, RECOMMEND_HELP):
+        return
+    from attrec_bench.recommend import recommend
+
+    given = only(pairs(arguments), ("run", "user", "k", "runs", "dataset.path"))
+    for key in ("run", "user"):
+        if key not in given:
+            raise InputError(f"recommend needs {key}=..., got {' '.join(arguments) or 'nothing'}")
+    k = given.get("k", "10")
+    if not k.isdigit() or int(k) < 1:
+        raise InputError(f"k must be a whole number of at least 1, got {k!r}")
+    runs = runs_folder(given.get("runs"))
+    print(recommend(runs, given["run"], given["user"], int(k), given.get("dataset.path")), end="")
+
+
+def explain_verb(arguments: list[str]) -> None:
+    """Print how far each choice of the protocol moves the figures of recorded runs."""
+    if wants_help(arguments, EXPLAIN_HELP):
+        return
+    from attrec_bench.explain import explain
+
+    given = only(pairs(arguments), ("run", "metrics", "runs", "dataset.path"))
+    print(explain(runs_folder(given.pop("runs", None)), given), end="")
+
+
+def data_verb(arguments: list[str]) -> None:
+    """Print what a data set holds; with `audit`, what a figure on it is worth under the protocol."""
+    if wants_help(arguments, DATA_HELP):
+        return
+    from attrec_bench.data_report import data_report
+
+    print(data_report(arguments), end="")
+
+
+def wants_help(arguments: list[str], text: str) -> bool:
+    """Print the verb's help if that was asked for."""
+    if not {"-h", "--help", "help"} & set(arguments):
+        return False
+    print(text, end="")
+    return True
+
+
+def pairs(arguments: list[str]) -> dict[str, str]:
+    """["dataset=ml-100k", ...] -> {"dataset": "ml-100k", ...}."""
+    for argument in arguments:
+        if "=" not in argument:
+            raise InputError(f"arguments must be KEY=VALUE, got {argument!r}")
+    return {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
+
+
+def only(given: dict[str, str], keys: tuple[str, ...]) -> dict[str, str]:
+    """Return what was given if all its keys are known."""
+    for key in given:
+        require_choice("key", key, keys)
+    return given
+
+
+def runs_folder(given: str | None) -> Path:
+    """Return the folder of the records; one that is not there is an error."""
+    folder = Path(given or os.environ.get("ATTREC_BENCH_RUNS") or "runs")
+    if not folder.is_dir():
+        raise InputError(f"no folder of records at {folder}: run something first, or say runs=FOLDER")
+    return folder
+
+
+VERBS: dict[str, Callable[[list[str]], None]] = {
+    "table": table_verb,
+    "recommend": recommend_verb,
+    "explain": explain_verb,
+    "data": data_verb,
+}
