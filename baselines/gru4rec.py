@@ -25,6 +25,7 @@ from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD
 from attrec_bench.errors import InputError, require_choice, require_number, require_whole
 from attrec_bench.kernels.dropout import dropout
+from attrec_bench.kernels.rows import rows_of
 from attrec_bench.training.next_item import LOSSES, next_item_loss
 
 AT_ONCE = 128
@@ -117,9 +118,13 @@ class GRU4Rec(nn.Module):
 
     def loss(self, batch: Batch) -> Tensor:
         """Batch -> scalar: the mean over all real positions."""
-        real = batch.windows != PAD
-        states = self.states(batch.windows)[left_aligned(real)]
-        targets, negatives = batch.targets[real], batch.negatives.view(*real.shape, -1)[real]
+        B, L = batch.windows.shape
+        rows = rows_of(batch.windows, packed=self.E.device.type == "cpu" and self.E.dtype == torch.float32)
+        targets, negatives = batch.targets.flatten()[rows.kept], batch.negatives.view(B * L, -1)[rows.kept]
+        # A position's state stands as many places to the left as its window has padding.
+        padding = (batch.windows == PAD).sum(1)
+        places = (rows.kept - padding[rows.kept // L]).clamp(min=0)
+        states = self.states(batch.windows).flatten(0, 1)[places]
         return next_item_loss(self.loss_name, states, self.E, targets, negatives, score_reg=self.score_reg)
 
 

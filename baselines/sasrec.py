@@ -25,6 +25,7 @@ from attrec_bench.data.interactions import PAD
 from attrec_bench.errors import require, require_choice, require_number, require_whole
 from attrec_bench.kernels.causal import causal_attention
 from attrec_bench.kernels.dropout import dropout
+from attrec_bench.kernels.rows import Rows, rows_of
 from attrec_bench.training.next_item import next_item_loss
 
 LOSSES = ("bce", "sampled_softmax", "softmax")
@@ -50,15 +51,15 @@ class Block(nn.Module):
         )
         self.norms = nn.ModuleList(nn.LayerNorm(d, eps=EPSILON) for _ in range(2))
 
-    def forward(self, x: Tensor, bounds: Tensor) -> Tensor:
-        """Rows x [n, d] and the bounds of their windows [B+1] -> [n, d]."""
+    def forward(self, x: Tensor, rows: Rows) -> Tensor:
+        """The rows' x [n, d] -> [n, d]."""
         share = self.dropout if self.training else 0.0
         q = self.norms[0](x)
         found = causal_attention(
             self.heads(F.linear(q, self.query, self.query_bias)),
             self.heads(F.linear(x, self.key, self.key_bias)),
             self.heads(F.linear(x, self.value, self.value_bias)),
-            bounds,
+            rows,
             share,
         )
         y: Tensor = self.norms[1](q + found.transpose(0, 1).reshape(x.shape))
@@ -119,17 +120,20 @@ class SASRec(nn.Module):
         with torch.no_grad():
             self.E[PAD] = 0
 
-    def states(self, windows: Tensor) -> Tensor:
-        """(1) to (3): windows [B, L] -> the states of their n real positions, window by window [n, d].
+    def rows(self, windows: Tensor) -> Rows:
+        """Windows [B, L] -> the positions that are computed."""
+        return rows_of(windows, packed=self.E.device.type == "cpu" and self.E.dtype == torch.float32)
 
-        Padding takes no part: later rows are computed from real ones alone, and no time is spent on it.
+    def states(self, windows: Tensor) -> Tensor:
+        """(1) to (3): windows [B, L] -> the states of their rows [n, d], window by window.
+
+        Padding takes no part: no real position looks at it.
         """
-        real = windows != PAD
-        bounds = F.pad(real.sum(1).cumsum(0), (1, 0))
-        rows = F.embedding(windows[real], self.E) * math.sqrt(self.E.shape[1])
-        x = dropout(rows + F.embedding(real.nonzero()[:, 1], self.P), self.dropout, self.training)
+        rows = self.rows(windows)
+        items = F.embedding(windows.flatten()[rows.kept], self.E) * math.sqrt(self.E.shape[1])
+        x = dropout(items + F.embedding(rows.kept % rows.L, self.P), self.dropout, self.training)
         for block in self.blocks:
-            x = block(x, bounds)
+            x = block(x, rows)
         normed: Tensor = self.norm(x)
         return normed
 
@@ -139,9 +143,8 @@ class SASRec(nn.Module):
 
     def last_states(self, windows: Tensor) -> Tensor:
         """See ``query``."""
-        ends = (windows != PAD).sum(1).cumsum(0)
         states = F.pad(self.states(windows), (0, 0, 1, 0))  # so that an empty first window finds a row as well
-        return states[ends] * (windows[:, -1:] != PAD)
+        return states[self.rows(windows).ends] * (windows[:, -1:] != PAD)
 
     def candidates(self) -> Tensor:
         """Return [I+1, d]."""
@@ -153,6 +156,7 @@ class SASRec(nn.Module):
 
     def loss(self, batch: Batch) -> Tensor:
         """Batch -> scalar: the mean over all real positions."""
-        real = batch.windows != PAD
-        negatives = batch.negatives.view(*real.shape, -1)[real]
-        return next_item_loss(self.loss_name, self.states(batch.windows), self.E, batch.targets[real], negatives)
+        kept = self.rows(batch.windows).kept
+        negatives = batch.negatives.view(batch.windows.numel(), -1)[kept]
+        states = self.states(batch.windows)
+        return next_item_loss(self.loss_name, states, self.E, batch.targets.flatten()[kept], negatives)

@@ -15,7 +15,7 @@ from attrec_bench.data.interactions import Interactions
 from attrec_bench.evaluation.ranks import queries, scored
 from attrec_bench.kernels.counting import expected_ranks
 from tests.small import batches_of, random_histories
-from tests.test_models import CPU, LEARNERS, made
+from tests.test_models import CPU, LEARNERS, made, windows_of
 
 WAITS = {"aten::_local_scalar_dense", "aten::nonzero", "aten::is_nonzero", "aten::equal", "aten::masked_select"}
 
@@ -57,7 +57,9 @@ def test_the_guard_refuses_what_it_names() -> None:
 @pytest.mark.parametrize("name", LEARNERS)
 def test_training_steps_never_wait(name: str, mode: str, negatives_from: str, data: Interactions) -> None:
     model = double(name, data, mode).train()
-    made_batches = batches_of(data, model.maxlen, model.T, negatives=2, negatives_from=negatives_from)
+    made_batches = batches_of(
+        data, model.maxlen, model.T, negatives=2, negatives_from=negatives_from, windows=windows_of(model)
+    )
     with never_waits():
         for batch in made_batches.epoch(1):
             model.loss(batch).backward()
@@ -83,7 +85,7 @@ def test_the_plain_path_and_the_compiled_one_train_alike(name: str, data: Intera
     for cast in ("double", "float"):
         model = getattr(made(name, data), cast)()  # stays in evaluation mode: no dropout
         steps = torch.optim.SGD(model.parameters(), lr=1e-3)
-        made_batches = batches_of(data, model.maxlen, model.T, negatives=2, batch_size=32)
+        made_batches = batches_of(data, model.maxlen, model.T, negatives=2, batch_size=32, windows=windows_of(model))
         told = []
         for batch in made_batches.epoch(1):
             steps.zero_grad()
@@ -100,6 +102,6 @@ def test_the_plain_path_and_the_compiled_one_train_alike(name: str, data: Intera
 def test_a_card_gives_the_losses_of_the_cpu(name: str, data: Interactions) -> None:
     for cast, tolerance in (("double", 1e-9), ("float", 1e-4)):
         on_cpu, on_card = (getattr(made(name, data), cast)().to(device) for device in ("cpu", "cuda"))
-        batch = next(batches_of(data, on_cpu.maxlen, on_cpu.T, negatives=2).epoch(1))
+        batch = next(batches_of(data, on_cpu.maxlen, on_cpu.T, negatives=2, windows=windows_of(on_cpu)).epoch(1))
         moved = type(batch)(*(part.cuda() for part in (batch.users, batch.windows, batch.targets, batch.negatives)))
         assert on_card.loss(moved).item() == pytest.approx(on_cpu.loss(batch).item(), rel=tolerance)

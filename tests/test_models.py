@@ -125,9 +125,12 @@ def test_chunks_and_the_order_of_users_change_no_rank(
 LEARNERS = [name for name in NAMES if hasattr(get_class(composed([f"model={name}"]).model._target_), "loss")]
 
 
+def windows_of(model: Learner) -> str:
+    return "sequences" if getattr(model, "every_position", False) else "padded"
+
+
 def a_batch(model: Learner, data: Interactions) -> Batch:
-    kind = "sequences" if getattr(model, "every_position", False) else "padded"
-    return next(batches_of(data, model.maxlen, model.T, windows=kind).epoch(1))
+    return next(batches_of(data, model.maxlen, model.T, windows=windows_of(model)).epoch(1))
 
 
 @pytest.mark.parametrize("mode", ["dist", "inner"])

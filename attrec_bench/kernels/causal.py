@@ -1,6 +1,6 @@
-"""Causal self-attention over sequences that stand one after another, without padding, forward and backward.
+"""Causal self-attention over windows whose rows stand one after another, forward and backward.
 
-Shapes: n rows of all sequences together, B sequences, H heads, e width of a head, L length of the longest sequence.
+Shapes: n rows of all windows together, B windows, H heads, e width of a head, L window length.
 """
 
 import math
@@ -16,6 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from attrec_bench.kernels.dropout import drawn_seed, hashed
 from attrec_bench.kernels.lanes import add, products, softmax, softmax_back, weighted_sum
+from attrec_bench.kernels.rows import Rows
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -24,56 +25,53 @@ FOUR = 4
 """Rows whose gradients are added to keys and values in one pass."""
 
 
-def causal_attention(q: Tensor, k: Tensor, v: Tensor, bounds: Tensor, dropout: float) -> Tensor:
-    """Queries, keys and values [H, n, e], bounds [B+1] -> [H, n, e]: softmax(q k^T / sqrt(e)) v, no look ahead.
+def causal_attention(q: Tensor, k: Tensor, v: Tensor, rows: Rows, dropout: float) -> Tensor:
+    """Queries, keys and values [H, n, e] -> [H, n, e]: softmax(q k^T / sqrt(e)) v, no look ahead.
 
-    Sequence b has the rows bounds[b]..bounds[b+1]-1; a row looks at itself and at those before it in its sequence.
-    ``dropout`` is the share of weights that are dropped after the softmax, its seed drawn from torch's generator.
+    A row looks at itself and at those before it in its window. ``dropout`` is the share of weights that are dropped
+    after the softmax, its seed drawn from torch's generator.
     """
     if q.device.type != "cpu" or q.dtype != torch.float32:
-        return plain_causal_attention(q, k, v, bounds, dropout)
+        return plain_causal_attention(q, k, v, rows, dropout)
     seed = drawn_seed() if dropout else 0
-    out: Tensor = CausalAttention.apply(q, k, v, bounds, dropout, seed)  # type: ignore[no-untyped-call]
+    out: Tensor = CausalAttention.apply(q, k, v, rows, dropout, seed)  # type: ignore[no-untyped-call]
     return out
 
 
-def plain_causal_attention(q: Tensor, k: Tensor, v: Tensor, bounds: Tensor, dropout: float) -> Tensor:
-    """The same in torch, each sequence padded on the right: what the compiled loops must equal."""
-    lengths = bounds.diff()
-    B, L = len(lengths), int(lengths.max())
-    rows = torch.repeat_interleave(torch.arange(B, device=q.device), lengths)
-    columns = torch.arange(q.shape[1], device=q.device) - bounds[rows]
-
-    def padded(part: Tensor) -> Tensor:
-        return part.new_zeros(len(part), B, L, part.shape[2]).index_put((slots, rows, columns), part)
-
-    slots = torch.arange(len(q), device=q.device)[:, None]
-    found = F.scaled_dot_product_attention(padded(q), padded(k), padded(v), dropout_p=dropout, is_causal=True)
-    return found[:, rows, columns]
+def plain_causal_attention(q: Tensor, k: Tensor, v: Tensor, rows: Rows, dropout: float) -> Tensor:
+    """The same in torch, each window padded on the right: what the compiled loops must equal."""
+    n, columns = q.shape[1], torch.arange(rows.L, device=q.device)
+    places = rows.starts[:, None] + columns
+    real = places < rows.ends[:, None]
+    gathered = places.clamp(max=n - 1)
+    asked, keys, values = (part[:, gathered] for part in (q, k, v))  # [H, B, L, e]
+    found = F.scaled_dot_product_attention(asked, keys, values, dropout_p=dropout, is_causal=True)
+    # What was computed for padding goes to a row behind the last.
+    home = torch.where(real, places, n).flatten()
+    return q.new_zeros(len(q), n + 1, q.shape[2]).index_add(1, home, found.flatten(1, 2))[:, :n]
 
 
 class CausalAttention(torch.autograd.Function):
     """See ``causal_attention``; keeps the weights [H, n, L] for the way back."""
 
     @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, bounds: Tensor, dropout: float, seed: int) -> Tensor:
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, rows: Rows, dropout: float, seed: int) -> Tensor:
         """See ``causal_attention``."""
         q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
-        weights = q.new_empty(*q.shape[:2], int(bounds.diff().max()))
-        out = torch.empty_like(q)
-        arrays = (array.detach().numpy() for array in (q, k, v, bounds, weights, out))
+        weights, out = q.new_empty(*q.shape[:2], rows.L), torch.zeros_like(q)
+        arrays = (array.detach().numpy() for array in (q, k, v, rows.starts, rows.ends, weights, out))
         attend(*arrays, dropout, seed)
-        ctx.save_for_backward(q, k, v, bounds, weights)
-        ctx.dropout, ctx.seed = dropout, seed
+        ctx.save_for_backward(q, k, v, weights)
+        ctx.rows, ctx.dropout, ctx.seed = rows, dropout, seed
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, ...]:
         """Gradient of the output [H, n, e] -> of queries, keys and values."""
-        q, k, v, bounds, weights = ctx.saved_tensors
-        of_q, of_k, of_v = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
-        arrays = (given.contiguous(), q, k, v, bounds, weights, of_q, of_k, of_v)
+        q, k, v, weights = ctx.saved_tensors
+        of_q, of_k, of_v = (torch.zeros_like(part) for part in (q, k, v))
+        arrays = (given.contiguous(), q, k, v, ctx.rows.starts, ctx.rows.ends, weights, of_q, of_k, of_v)
         attend_back(*(array.detach().numpy() for array in arrays), ctx.dropout, ctx.seed)
         return of_q, of_k, of_v, None, None, None
 
@@ -90,7 +88,15 @@ def drop(row: Floats, out: Floats, counter: np.uint32, threshold: np.uint32, kep
 
 @njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
 def attend(
-    q: Floats, k: Floats, v: Floats, bounds: Ints, weights: Floats, out: Floats, dropout: float, seed: int
+    q: Floats,
+    k: Floats,
+    v: Floats,
+    starts: Ints,
+    ends: Ints,
+    weights: Floats,
+    out: Floats,
+    dropout: float,
+    seed: int,
 ) -> None:
     """Fill weights and out."""
     (H, n, e), L = q.shape, weights.shape[2]
@@ -98,10 +104,10 @@ def attend(
     root, begin = np.float32(1 / math.sqrt(e)), hashed(np.uint32(seed))
     powers, dropped = np.empty(L, np.int32), np.empty(L, np.float32)
     for h in range(H):
-        for b in range(len(bounds) - 1):
-            keys, values = k[h, bounds[b] : bounds[b + 1]], v[h, bounds[b] : bounds[b + 1]]
+        for b in range(len(starts)):
+            keys, values = k[h, starts[b] : ends[b]], v[h, starts[b] : ends[b]]
             for t in range(len(keys)):
-                i = bounds[b] + t
+                i = starts[b] + t
                 row, left = weights[h, i, : t + 1], dropped[: t + 1]
                 products(q[h, i], keys[: t + 1], row, root)
                 softmax(row, -1, powers)
@@ -115,7 +121,8 @@ def attend_back(
     q: Floats,
     k: Floats,
     v: Floats,
-    bounds: Ints,
+    starts: Ints,
+    ends: Ints,
     weights: Floats,
     of_q: Floats,
     of_k: Floats,
@@ -123,14 +130,14 @@ def attend_back(
     dropout: float,
     seed: int,
 ) -> None:
-    """Fill of_q and add to of_k and of_v, for which four rows of a sequence are taken together."""
+    """Fill of_q and add to of_k and of_v, for which four rows of a window are taken together."""
     (H, n, e), L = q.shape, weights.shape[2]
     threshold, kept = np.uint32(dropout * 4294967296.0), np.float32(1 / (1 - dropout))
     root, begin = np.float32(1 / math.sqrt(e)), hashed(np.uint32(seed))
     slopes, lefts, rows = np.empty(L, np.float32), np.empty((FOUR, L), np.float32), np.empty((FOUR, L), np.float32)
     for h in range(H):
-        for b in range(len(bounds) - 1):
-            first, last = bounds[b], bounds[b + 1]
+        for b in range(len(starts)):
+            first, last = starts[b], ends[b]
             keys, values, of_keys, of_values = (
                 k[h, first:last],
                 v[h, first:last],
