@@ -55,13 +55,34 @@ def test_a_launchers_error_passes_the_trial_as_ctrl_c_and_reaches_the_launcher(n
     assert [type(error) for error in met] == [KeyboardInterrupt]
 
 
-def test_a_launcher_that_requeues_ends_the_process_itself() -> None:
+def test_a_launcher_that_requeues_ends_the_process_itself_and_slurms_sigterm_disturbs_nothing() -> None:
     def requeued(*_: object) -> None:
         raise SystemExit(-1)
 
     signal.signal(signal.SIGUSR2, requeued)
+    tidied = []
+
+    def trial() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGUSR2)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            tidied.append(True)
+
     with pytest.raises(SystemExit), heeded():
-        os.kill(os.getpid(), signal.SIGUSR2)
+        trial()
+    assert tidied
+
+
+def test_a_launcher_that_lets_it_go_on_leaves_sigterm_as_it_was() -> None:
+    signal.signal(signal.SIGUSR2, lambda *_: None)
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"), heeded():
+        told_both()
+
+
+def told_both() -> None:
+    os.kill(os.getpid(), signal.SIGUSR2)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_errors_of_other_kinds_and_ctrl_c_pass_as_they_are() -> None:

@@ -40,13 +40,18 @@ def end_with_term(*_: object) -> None:
 
 
 def interrupting(handler: Callable[[int, Any], Any]) -> Callable[[int, Any], None]:
-    """Return a handler of signals whose ordinary errors are KeyboardInterrupts."""
+    """Return a handler whose ordinary errors are KeyboardInterrupts.
+
+    The SIGTERM with which Slurm follows up a requeue must not disturb the ending that has begun.
+    """
 
     def handle(number: int, frame: Any) -> None:
+        before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
         try:
             handler(number, frame)
         except Exception as error:
             raise KeyboardInterrupt(str(error)) from error
+        signal.signal(signal.SIGTERM, before)  # it goes on
 
     return handle
 
