@@ -73,9 +73,26 @@ def test_sixteen_trials_over_four_jobs_one_of_which_is_cancelled(
     assert sorted(trial.user_attrs["slot"] for trial in finished(sweep)) == list(range(16))
     (lost,) = [trial for trial in trials if trial.user_attrs.get("end") == KILLED]
     assert lost.user_attrs["worker"]["job"] == job
-    assert lost.user_attrs["reason"] == "its worker was stopped (KeyboardInterrupt)", "it gave its trial back itself"
+    assert lost.user_attrs["reason"] == "its worker was stopped (KeyboardInterrupt: SIGTERM)", (
+        "it gave its trial back itself"
+    )
     again = [trial for trial in finished(sweep) if trial.user_attrs["slot"] == lost.user_attrs["slot"]]
     assert [trial.params for trial in again] == [lost.params]
     assert "JobState=CANCELLED" in cluster.call("scontrol", "--oneliner", "show", "job", job)
     assert ("the launcher has ended" in said) == accounting
     assert sorted(record.config["seed"] for record in store.read_all(sweep.root)) == [0, 1]
+
+
+def test_at_its_time_limit_a_job_gives_its_trial_back(cluster: Cluster, tmp_path: Path) -> None:
+    """A minute is the shortest limit. submitit is told 40 s before, and raises an ordinary error within the trial."""
+    more = ("train.epochs=100000", "train.patience=100000", "n_trials=2", "sweep.heartbeat=1")
+    limit = ["hydra.launcher.cpus_per_task=1", "hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=40"]
+    sweep, given = small(tmp_path, *more), overrides(tmp_path, *more)
+    command = [sys.executable, "-m", "attrec_bench.cli", "sweep", *given, "hydra/launcher=submitit_slurm", *limit]
+    environment = os.environ | cluster.environment(accounting=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 1
+    assert "2 trials to go; the same command goes on" in done.stderr
+    (trial,) = trials_of(sweep)
+    assert (trial.state, trial.user_attrs["end"]) == (TrialState.FAIL, KILLED)
+    assert "KeyboardInterrupt: Job not requeued because: timed-out" in trial.user_attrs["reason"]

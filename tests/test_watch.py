@@ -123,5 +123,5 @@ def test_a_worker_that_gets_sigterm_gives_its_trial_back(tmp_path: Path) -> None
     assert worker.wait(timeout=60) == 130
     (trial,) = trials_of(sweep)
     assert (trial.state, trial.user_attrs["end"]) == (TrialState.FAIL, KILLED)
-    assert trial.user_attrs["reason"] == "its worker was stopped (KeyboardInterrupt)"
+    assert trial.user_attrs["reason"] == "its worker was stopped (KeyboardInterrupt: SIGTERM)"
     assert finished(sweep) == []

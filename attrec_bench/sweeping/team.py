@@ -7,12 +7,10 @@ a cluster's jobs go on, and the study with them.
 
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
-from _thread import interrupt_main
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from attrec_bench.configuration import composed, conf_folder, explained
 from attrec_bench.errors import InputError
 from attrec_bench.sweeping.census import MOST_DEATHS
+from attrec_bench.sweeping.endings import end_with_input, heeded
 
 GRACE = 20.0
 """Seconds that a worker has to end by itself."""
@@ -160,8 +159,6 @@ def job(config: DictConfig) -> None:
     from attrec_bench.sweeping.sweep import sweeps
     from attrec_bench.sweeping.worker import work
 
-    if threading.current_thread() is threading.main_thread():  # joblib may use others
-        signal.signal(signal.SIGTERM, end_with_term)
     failed: Exception | None = None
     with outside_hydra():
         plain = OmegaConf.to_container(config, resolve=False)  # an override may hold ${...} of the sweep's own
@@ -169,7 +166,8 @@ def job(config: DictConfig) -> None:
         parts = sweeps(plain["overrides"])
     for sweep in parts:
         try:
-            work(sweep, config.number)
+            with heeded():
+                work(sweep, config.number)
         except FloatingPointError as error:  # of a winner's run: the other models' sweeps go on
             failed = error
     if failed is not None:
@@ -188,19 +186,6 @@ def outside_hydra() -> Iterator[None]:
         yield
     finally:
         Singleton.set_state(state)
-
-
-def end_with_input() -> None:
-    """Interrupt this process when standard input ends. Not through sys.stdin, whose lock a dying process trips over."""
-    while os.read(0, 1024):
-        pass
-    interrupt_main()
-
-
-def end_with_term(*_: object) -> None:
-    """Take SIGTERM, by which a cluster announces SIGKILL, as Ctrl-C: the trial is given back. Only once."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def close_input(process: "subprocess.Popen[bytes]") -> None:

@@ -75,7 +75,8 @@ def try_one(sweep: Sweep, slots: Slots, trial: "Trial") -> None:
         patiently(lambda: slots.end(trial.number, FAILED, reason))
         return
     except BaseException as error:
-        slots.end(trial.number, KILLED, f"its worker was stopped ({type(error).__name__})")
+        words = ": ".join(each for each in (type(error).__name__, " ".join(str(error).split())) if each)
+        slots.end(trial.number, KILLED, f"its worker was stopped ({words})")
         raise
     else:
         told = {"values": value}
