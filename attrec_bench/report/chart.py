@@ -14,7 +14,9 @@ COLORS = 7
 DASHES = ("", "6 3", "2 2")
 MARKERS = ("circle", "square", "diamond", "up", "cross")
 
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 10.0, 10.0, 34.0
+LEFT, RIGHT, TOP, BOTTOM = 50.0, 10.0, 10.0, 34.0
+
+ROOM = 22.0
 
 Point = tuple[float, float]
 
@@ -58,11 +60,11 @@ def chart(series: Sequence[Series], axes: Axes, title: str, width: float = 420, 
     across = scale(min(xs), max(xs), LEFT, width - RIGHT, axes.log)
     down = scale(low, high, height - BOTTOM, TOP)
     x_ticks = axes.ticks or nice(min(xs), max(xs), 6, 1 if axes.whole else 0)
-    frame = [_x_tick(across(x), height, x) for x in x_ticks if min(xs) <= x <= max(xs)]
+    frame = [_x_tick(across(x), height, x) for x in apart([x for x in x_ticks if min(xs) <= x <= max(xs)], across)]
     frame += [_y_tick(down(y), width, y) for y in nice(low, high, 5) if low <= y <= high]
     frame += [
         f'<text class="axis" x="{(LEFT + width - RIGHT) / 2:.0f}" y="{height - 4:.0f}">{escape(axes.x)}</text>',
-        f'<text class="axis" transform="translate(11 {(TOP + height - BOTTOM) / 2:.0f}) rotate(-90)">'
+        f'<text class="axis" transform="translate(9 {(TOP + height - BOTTOM) / 2:.0f}) rotate(-90)">'
         f"{escape(axes.y)}</text>",
     ]
     return svg(title, width, height, [*frame, *(_drawn(each, across, down) for each in series)])
@@ -103,9 +105,18 @@ def nice(low: float, high: float, most: int, least_step: float = 0) -> tuple[flo
     return tuple(n * step for n in range(first, math.floor(high / step + 1e-9) + 1))
 
 
+def apart(ticks: Sequence[float], across: Callable[[float], float]) -> list[float]:
+    """Return those of the ascending ticks that have room for their number: ROOM pixels from the one before."""
+    kept: list[float] = []
+    for tick in ticks:
+        if not kept or across(tick) - across(kept[-1]) >= ROOM:
+            kept.append(tick)
+    return kept
+
+
 def number(value: float) -> str:
     """0.30000000000000004 -> 0.3."""
-    return f"{value:.4g}"
+    return f"{value:.6g}"
 
 
 def swatch(style: int) -> str:

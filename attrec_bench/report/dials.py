@@ -17,6 +17,9 @@ MISSING = (
     "they need one model at several values of a setting, all else equal: "
     "attrec-bench run -m model=attrec w=0.2,0.5,0.8 seed=0,1,2"
 )
+WIDE = 10
+"""Ratio of a setting's largest to its smallest value above which its axis is logarithmic."""
+
 SMALL = (300.0, 210.0)
 
 
@@ -86,7 +89,7 @@ def _figures(found: Sequence[Dial], key: str, metrics: Sequence[str]) -> str:
         "<figure>"
         + chart(
             [_series(each, style, column) for style, each in enumerate(found)],
-            Axes(name, metric, ticks=ticks),
+            Axes(name, metric, log=ticks[0] > 0 and ticks[-1] / ticks[0] > WIDE, ticks=ticks),
             f"{metric} over {name}",
             *SMALL,
         )

@@ -43,8 +43,10 @@ def _plot(found: Sequence[Comparison], metric: str) -> str:
         f"{element('td', _words(each))}{element('td', f'{each.corrected:.2g}')}</tr>"
         for each in ordered
     )
-    heads = "".join(element("th", name, scope="col") for name in ("model", metric, "difference, interval", "p (Holm)"))
-    caption = f"{metric} less that of {found[0].baseline}"
+    heads = "".join(
+        element("th", name, scope="col") for name in ("model", "picture", "difference, interval", "p (Holm)")
+    )
+    caption = f"{metric}: difference from the baseline"
     head = f"{element('caption', caption)}<thead><tr>{heads}</tr></thead>"
     foot = f'<tr aria-hidden="true"><td></td><td class="plot">{_axis(low, high)}</td><td></td><td></td></tr>'
     inner = f"{head}\n<tbody>\n{rows}\n</tbody>\n<tfoot>{foot}</tfoot>"

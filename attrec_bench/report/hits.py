@@ -27,7 +27,7 @@ def hits(material: Material) -> Part:
     drawn = chart(series, Axes("k", "HR@k", log=True, ticks=ticks), f"HR@k of {len(series)} models by k")
     rows = [[label, *(f"{value:.{DIGITS}f}" for value in values)] for label, values in curves.items()]
     numbers = boxed_table(["model", *map(str, cuts)], rows, "HR@k by k")
-    body = f'{paragraph(WORDS)}\n<figure class="legible charts">{drawn}\n{legend(series)}</figure>\n'
+    body = f'{paragraph(WORDS)}\n<figure class="beside charts">{drawn}\n{legend(series)}</figure>\n'
     return Part("hits", "HR@k", f"{body}<details><summary>The numbers</summary>{numbers}</details>")
 
 

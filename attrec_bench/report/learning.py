@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 
 from attrec_bench.report.chart import Axes, Series, chart
+from attrec_bench.report.hits import legend
 from attrec_bench.report.part import Material, Part, element, paragraph
 from attrec_bench.results.record import Record
 from attrec_bench.results.tables import Row
 
 NAME, TITLE = "learning", "Learning curves"
 WORDS = (
-    "A line is a seed; the marker is the epoch that was chosen on validation. The upper picture is the metric that "
-    "chose it, on one scale for all models that share it, the lower one the training loss, which cannot be compared "
-    "between models. Nothing here is of the test."
+    "A line is a seed, which its name brings out; the marker is the epoch that was chosen on validation. The upper "
+    "picture is the metric that chose it, on one scale for all models that share it, the lower one the training loss, "
+    "which cannot be compared between models. Nothing here is of the test."
 )
 SMALL = (300.0, 170.0)
 
@@ -23,7 +24,10 @@ def learning(material: Material) -> Part:
         return Part(NAME, TITLE, missing="they need a model that learns by gradient, as model=attrec or model=bprmf")
     spans = _spans(rows)
     figures = "\n".join(_figure(row, spans) for row in rows)
-    return Part(NAME, TITLE, f'{paragraph(WORDS)}\n<div class="small">\n{figures}\n</div>')
+    seeds = sorted({record.config["seed"] or 0 for row in rows for record in row.records})
+    names = legend([Series(f"seed {seed}", (), style=seed) for seed in seeds])
+    body = f'{paragraph(WORDS)}\n<div class="charts">{names}\n<div class="small">\n{figures}\n</div></div>'
+    return Part(NAME, TITLE, body)
 
 
 def _monitor(row: Row) -> str:
@@ -58,4 +62,5 @@ def _points(record: Record, name: str) -> tuple[tuple[float, float], ...]:
 def _series(record: Record, name: str) -> Series:
     points = _points(record, name)
     chosen = tuple(point for point in points if point[0] == record.epochs)
-    return Series(f"seed {record.config['seed']}", points, style=record.config["seed"] or 0, marked=chosen)
+    seed = record.config["seed"] or 0
+    return Series(f"seed {seed}", points, style=seed, marked=chosen)

@@ -14,8 +14,8 @@ NAME, TITLE = "search", "Sweeps"
 MISSING = "they need a tuned row: attrec-bench sweep dataset=... model=attrec n_trials=40"
 WORDS = (
     "All values here are of validation. A marker is a trial in the order of the study, a pruned one at the value it "
-    "had reached; the line is the best so far. The expected best of n trials tells what a search of n trials would have "
-    "found on average, so models may be compared at one n."
+    "had reached; the line is the best so far. The expected best of n trials tells what a search of n trials would "
+    "have found on average, so models may be compared at one n."
 )
 
 
@@ -68,4 +68,4 @@ def _expected(ledgers: list[Ledger], monitor: str) -> str:
     drawn = chart(
         series, Axes("trials", f"expected best {monitor}", whole=True), f"Expected best {monitor} of n trials"
     )
-    return f'<figure class="legible charts">{drawn}\n{legend(series)}</figure>'
+    return f'<figure class="beside charts">{drawn}\n{legend(series)}</figure>'

@@ -68,7 +68,15 @@ def _cell(shown: Shown, value: float | None, target: str, column: int) -> str:
 def _runs(told: Account, table: Table, target: str) -> str:
     """Return the runs of a row: a table of them, then each run's command and its whole configuration."""
     valid = next((run.valid[0] for run in told.runs if run.valid), None)
-    names = ["seed", *table.metrics, *([f"{valid} on validation"] if valid else []), "epoch", "commit", "run", "made"]
+    names = [
+        "seed",
+        *table.metrics,
+        *([f"{valid} on validation"] if valid else []),
+        "epoch",
+        "commit",
+        "run",
+        "made (UTC)",
+    ]
     heads = "".join(element("th", name, scope="col") for name in names)
     grid = "\n".join(_run(run, valid is not None) for run in told.runs)
     caption = f"Runs of {told.label}"
@@ -88,7 +96,7 @@ def _runs(told: Account, table: Table, target: str) -> str:
 def _run(run: Run, valid: bool) -> str:
     values = [element("td", f"{value:.{DIGITS}f}", data_column=place) for place, value in enumerate(run.values)]
     shown = [] if not valid else ["" if run.valid is None else f"{run.valid[1]:.{DIGITS}f}"]
-    rest = [*shown, run.epochs, run.commit, run.identity, f"{run.created} UTC"]
+    rest = [*shown, run.epochs, run.commit, run.identity, run.created]
     cells = "".join([*values, *(element("td", word) for word in rest)])
     return f"<tr>{element('th', run.seed, scope='row')}{cells}</tr>"
 
