@@ -51,7 +51,7 @@ class Axes:
     """Whether x counts something, so that half a unit is no tick."""
 
 
-def chart(series: Sequence[Series], axes: Axes, title: str, width: float = 420, height: float = 280) -> str:
+def chart(series: Sequence[Series], axes: Axes, title: str, width: float = 360, height: float = 250) -> str:
     """Draw the lines over their axes; ``title`` is what a reader who cannot see it is told."""
     xs = [x for each in series for x, _ in each.points] + list(axes.ticks or ())
     ys = [y for each in series for _, y in each.points]

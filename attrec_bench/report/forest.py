@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from attrec_bench.evaluation.comparison import Comparison
 from attrec_bench.evaluation.statistics import LEVEL
 from attrec_bench.report.chart import nice, number, scale
-from attrec_bench.report.part import Material, Part, box, element, paragraph
+from attrec_bench.report.part import Material, Part, box, element, paragraph, row_header
 from attrec_bench.results.tables import DIGITS
 
 NAME, TITLE = "forest", "Differences with intervals"
@@ -29,7 +29,7 @@ def forest(material: Material) -> Part:
         for metric in material.table.metrics
         if any(each.metric == metric for each in found)
     )
-    return Part(NAME, TITLE, f'{paragraph(words)}\n<div class="pair">\n{plots}\n</div>')
+    return Part(NAME, TITLE, f'{paragraph(words)}\n<div class="forests">\n{plots}\n</div>')
 
 
 def _plot(found: Sequence[Comparison], metric: str) -> str:
@@ -39,12 +39,12 @@ def _plot(found: Sequence[Comparison], metric: str) -> str:
     low, high = low - air, high + air
     ordered = sorted(found, key=lambda each: -each.difference)
     rows = "\n".join(
-        f'<tr>{element("th", each.model, scope="row")}<td class="plot">{_bar(each, low, high)}</td>'
+        f'<tr>{row_header(each.model)}<td class="plot">{_bar(each, low, high)}</td>'
         f"{element('td', _words(each))}{element('td', f'{each.corrected:.2g}')}</tr>"
         for each in ordered
     )
     heads = "".join(
-        element("th", name, scope="col") for name in ("model", "picture", "difference, interval", "p (Holm)")
+        element("th", name, scope="col") for name in ("model", "interval", "difference [interval]", "p (Holm)")
     )
     caption = f"{metric}: difference from the baseline"
     head = f"{element('caption', caption)}<thead><tr>{heads}</tr></thead>"

@@ -52,12 +52,18 @@ def attributes_of(attributes: Mapping[str, object]) -> str:
     return "".join(f' {key}="{escape(str(value))}"' for key, value in pairs if value is not None)
 
 
+def row_header(label: str) -> str:
+    """A row's label -> its header cell, the settings after the model's name in small type: they can be many."""
+    name, opening, settings = label.partition(" (")
+    small = f" {element('small', f'({settings}')}" if opening else ""
+    return f'<th scope="row">{escape(name)}{small}</th>'
+
+
 def boxed_table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
     """Plain words -> a table in a box of its own, which scrolls; the first cell of a row is its header."""
     columns = "".join(element("th", name, scope="col") for name in head)
     lines = "\n".join(
-        f"<tr>{element('th', first, scope='row')}{''.join(element('td', cell) for cell in rest)}</tr>"
-        for first, *rest in rows
+        f"<tr>{row_header(first)}{''.join(element('td', cell) for cell in rest)}</tr>" for first, *rest in rows
     )
     return box(
         f"<table>{element('caption', caption)}\n<thead><tr>{columns}</tr></thead>\n<tbody>\n{lines}\n</tbody></table>",

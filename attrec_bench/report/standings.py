@@ -5,7 +5,7 @@ from html import escape
 from itertools import groupby
 
 from attrec_bench.report.cells import Account, Run, account
-from attrec_bench.report.part import Material, Part, attributes_of, box, element, paragraph
+from attrec_bench.report.part import Material, Part, attributes_of, box, element, paragraph, row_header
 from attrec_bench.results.grid import IMPROVEMENT, Line, Shown, header, lines
 from attrec_bench.results.tables import BEST, DIGITS, SECOND, Row, Table
 
@@ -54,7 +54,7 @@ def _line(line: Line, row: Row | None, target: str) -> str:
         for place, shown in enumerate(rest)
     )
     css = attributes_of({"class_": "apart" if line.kind == IMPROVEMENT else None})
-    return f"<tr{css}>{element('th', label.text, scope='row')}{cells}</tr>\n"
+    return f"<tr{css}>{row_header(label.text)}{cells}</tr>\n"
 
 
 def _cell(shown: Shown, value: float | None, target: str, column: int) -> str:
