@@ -4,10 +4,12 @@ https://chromedevtools.github.io/devtools-protocol/: each message is JSON and en
 """
 
 import base64
+import fcntl
 import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +22,11 @@ FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--hide-scrollbars", "--remote-debugging-pipe"),
 )
+PIPED = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
+)
+"""Chromium reads commands from descriptor 3 and answers on 4."""
+
 PATIENCE = 60.0
 
 
@@ -103,16 +110,12 @@ class Page:
 def browser(profile: Path) -> Iterator[Page]:
     """Start Chromium with a new profile and yield a tab."""
     assert BINARY is not None
-    to_read, to_write = os.pipe()
-    from_read, from_write = os.pipe()
-
-    command = [BINARY, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
-    shell = ["sh", "-c", f'exec "$@" 3<&{to_read} 4>&{from_write}', "sh", *command]
-    with subprocess.Popen(
-        shell, pass_fds=(to_read, from_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        os.close(to_read)
-        os.close(from_write)
+    (to_read, to_write), (from_read, from_write) = os.pipe(), os.pipe()
+    ends = [fcntl.fcntl(each, fcntl.F_DUPFD, 10) for each in (to_read, from_write)]  # out of the way of 3 and 4
+    command = [sys.executable, "-c", PIPED, *map(str, ends), BINARY, *FLAGS, f"--user-data-dir={profile}"]
+    with subprocess.Popen(command, pass_fds=ends, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        for each in (to_read, from_write, *ends):
+            os.close(each)
         page = Page(to_write, from_read)
         try:
             target = page.call("Target.createTarget", url="about:blank")["targetId"]

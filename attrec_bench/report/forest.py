@@ -78,4 +78,5 @@ def _axis(low: float, high: float) -> str:
         f"{number(value)}</text>"
         for value in nice(low, high, 5)
     )
-    return f'<svg viewBox="0 0 {WIDTH:g} {AXIS:g}"><path class="grid" d="M0 .5H{WIDTH:g}"/>{ticks}</svg>'
+    rule = f'<path class="grid" d="M0 .5H{WIDTH:g}"/>'
+    return f'<svg viewBox="0 0 {WIDTH:g} {AXIS:g}" aria-hidden="true">{rule}{ticks}</svg>'

@@ -11,7 +11,7 @@ from attrec_bench.results.tables import DIGITS, Row
 
 CUTS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)
 TICKS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
-WORDS = "Mean over the runs of a row, on test; k on a logarithmic scale. A name below brings out its line."
+WORDS = "Mean over the runs of a row, on test; k on a logarithmic scale. The name of a row brings out its line."
 
 
 def hits(material: Material) -> Part:

@@ -19,7 +19,7 @@ SMALL = (300.0, 170.0)
 
 def learning(material: Material) -> Part:
     """Return a pair of small pictures for each row that learns by epochs."""
-    rows = [row for row in material.table.rows if any(record.history for record in row.records)]
+    rows = [row for row in material.table.rows if _learns(row)]
     if not rows:
         return Part(NAME, TITLE, missing="they need a model that learns by gradient, as model=attrec or model=bprmf")
     spans = _spans(rows)
@@ -28,6 +28,10 @@ def learning(material: Material) -> Part:
     names = legend([Series(f"seed {seed}", (), style=seed) for seed in seeds])
     body = f'{paragraph(WORDS)}\n<div class="charts">{names}\n<div class="small">\n{figures}\n</div></div>'
     return Part(NAME, TITLE, body)
+
+
+def _learns(row: Row) -> bool:
+    return row.records[0].config["train"] is not None and any(record.history for record in row.records)
 
 
 def _monitor(row: Row) -> str:

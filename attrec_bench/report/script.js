@@ -18,14 +18,13 @@ for (const button of document.querySelectorAll(".sortable th button")) {
       body.append(...[...body.rows].sort((a, b) => sign * compare(keyOf(a, column), keyOf(b, column))));
   });
 }
-// A value opens the runs beneath it and marks its column there.
+// A value leads to the summary of its runs, as its link says; here these are opened, and its column is marked.
 for (const link of document.querySelectorAll("td a[data-column]")) {
   link.addEventListener("click", () => {
-    const runs = document.querySelector(link.hash);
+    const runs = document.querySelector(link.hash).closest("details");
     runs.open = true;
     for (const cell of document.querySelectorAll(".chosen")) cell.classList.remove("chosen");
     for (const cell of runs.querySelectorAll(`td[data-column="${link.dataset.column}"]`)) cell.classList.add("chosen");
-    runs.querySelector("summary").focus();
   });
 }
 // A name in a legend brings out its line, in all pictures that the legend is of; once more, and all are as before.

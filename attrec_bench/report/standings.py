@@ -85,7 +85,7 @@ def _runs(told: Account, table: Table, target: str) -> str:
         f"<p>{escape(f'Seed {run.seed}:')} {element('code', run.command, class_='command')}</p>" for run in told.runs
     )
     return (
-        f'<details class="runs" id="{target}"><summary>{escape(told.label)}</summary>\n'
+        f'<details class="runs"><summary id="{target}">{escape(told.label)}</summary>\n'
         f"{box(inner, caption)}\n"
         f"<p>Differs from its YAML files in: {escape(told.differing.words())}</p>\n"
         f'<p class="hint">Each command finds the recorded run; with force=true it trains again.</p>\n{commands}\n'
