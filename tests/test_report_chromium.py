@@ -95,6 +95,15 @@ def test_a_header_sorts_high_to_low_and_then_low_to_high_within_the_blocks(fresh
     assert rows(fresh, 0)[1] == sorted(rows(fresh, 0)[1])
 
 
+def test_a_column_of_words_and_blanks_sorts_by_its_numbers(fresh: Page) -> None:
+    fresh.value(
+        "[...document.querySelectorAll('.sortable tbody')[1].rows]"
+        ".forEach((r, i) => r.cells[3].textContent = ['', '(0.4727)', '0.5', '-1', '1 x 3'][i])"
+    )
+    click(fresh, ".sortable thead button", 3)
+    assert rows(fresh, 3)[1] == ["1 x 3", "0.5", "(0.4727)", "-1", ""]
+
+
 def test_the_keyboard_reaches_the_headers_and_sorts(fresh: Page) -> None:
     label = "document.activeElement.textContent"
     for _ in range(30):

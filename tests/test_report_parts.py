@@ -168,6 +168,11 @@ def test_importance_says_why_there_is_none(tmp_path: Path) -> None:
         importance(tmp_path, "one", None)
     file = tmp_path / FOLDER / "studies.journal"
     study = optuna.create_study(study_name="one", storage=opened(str(file)).trials)
+    other = tmp_path / "notes.txt"
+    other.write_text("no journal, and its last line is not cut off")
+    with pytest.raises(InputError, match=r"no study at .*notes\.txt"):
+        importance(tmp_path, "one", str(other))
+    assert other.read_text().endswith("cut off")
     with pytest.raises(InputError, match="no study two at"):
         importance(tmp_path, "two", None)
     with pytest.raises(InputError, match="one has 0 complete trials, importance needs 5"):

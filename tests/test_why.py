@@ -67,6 +67,14 @@ def test_records_of_several_rows_are_refused_with_their_names(tmp_path: Path) ->
         account_of(tmp_path, {}, "HR@10", "attrec (w=0.4)", None)
 
 
+def test_records_that_the_table_leaves_out_have_no_cell(runs: Path) -> None:
+    save(
+        runs, make_record("caser", 7, ranks=[1, 25], code="0ther000" + "feedfeed", created="2025-01-01T00:00:00+00:00")
+    )
+    with pytest.raises(InputError, match=r"CELL must be in the table \(.*caser.*\); it leaves these records out"):
+        account_of(runs, {"model": "caser", "seed": "7"}, "HR@10", None, None)
+
+
 def test_an_unknown_metric_is_refused(runs: Path) -> None:
     with pytest.raises(InputError, match="got 'HR10'"):
         account_of(runs, {"model": "caser"}, "HR10", None, None)

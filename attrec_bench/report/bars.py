@@ -8,11 +8,9 @@ WIDTH = 140.0
 
 
 def bars(caption: str, head: tuple[str, str], rows: Sequence[tuple[str, float]]) -> str:
-    """(label, share in [0, 1]) -> a table; the longest bar is the largest share."""
-    longest = max((share for _, share in rows), default=0.0) or 1.0
+    """(label, share in [0, 1]) -> a table; a bar over its whole track would be all there is."""
     lines = "\n".join(
-        f'<tr>{element("th", label, scope="row")}<td class="bar">{_bar(share / longest)}</td>'
-        f"{element('td', f'{share:.1%}')}</tr>"
+        f'<tr>{element("th", label, scope="row")}<td class="bar">{_bar(share)}</td>{element("td", f"{share:.1%}")}</tr>'
         for label, share in rows
     )
     first = element("th", head[0], scope="col")

@@ -65,8 +65,9 @@ def found(tables: Sequence[Table], records: Sequence[Record], label: str | None)
             f"CELL must be in one row, got {len(there)}: {names}; say more: protocol=..., model.w=..., row=..."
         )
     rows = ", ".join(dict.fromkeys(row.label for table in tables for row in table.rows))
-    asked = "these records" if label is None else repr(label)
-    raise InputError(f"row must be a row of the table ({rows}), got {asked}")
+    if label is None:
+        raise InputError(f"CELL must be in the table ({rows}); it leaves these records out, as its notes say")
+    raise InputError(f"row must be a row of the table ({rows}), got {label!r}")
 
 
 def _place(table: Table) -> str:

@@ -20,7 +20,7 @@ MISSING = (
 WIDE = 10
 """Ratio of a setting's largest to its smallest value above which its axis is logarithmic."""
 
-SMALL = (300.0, 210.0)
+SMALL = (260.0, 190.0)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """A finished study in its storage -> how much each swept setting mattered."""
 
+import json
 from pathlib import Path
 
 from attrec_bench.errors import InputError
@@ -23,7 +24,7 @@ def importance(runs: Path, study: str, storage: str | None) -> list[tuple[str, f
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
     where = storage or str(runs / FOLDER / "studies.journal")
-    if "://" not in where and not Path(where).is_file():
+    if "://" not in where and not _is_journal(Path(where)):
         raise InputError(f"no study at {where}: say storage=FILE or storage=postgresql://user@host/database")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     trials = opened(where).trials
@@ -38,3 +39,13 @@ def importance(runs: Path, study: str, storage: str | None) -> list[tuple[str, f
         raise InputError(f"all complete trials of {study} have one value")
     shares = get_param_importances(found, evaluator=FanovaImportanceEvaluator(seed=SEED))
     return sorted(shares.items(), key=lambda pair: -pair[1])
+
+
+def _is_journal(file: Path) -> bool:
+    """Whether a file is a journal of Optuna's. Asked before it is opened, which cuts a torn last line off."""
+    try:
+        with file.open() as stream:
+            first = json.loads(stream.readline())
+    except (OSError, ValueError):
+        return False
+    return isinstance(first, dict) and "op_code" in first

@@ -14,7 +14,7 @@ WORDS = (
     "picture is the metric that chose it, on one scale for all models that share it, the lower one the training loss, "
     "which cannot be compared between models. Nothing here is of the test."
 )
-SMALL = (300.0, 170.0)
+SMALL = (260.0, 160.0)
 
 
 def learning(material: Material) -> Part:

@@ -1,11 +1,10 @@
 "use strict";
 // A header's button sorts the rows within each block: high to low first, then low to high.
 const keyOf = (row, column) => {
-  const cell = row.cells[column];
-  const number = parseFloat(cell.dataset.value ?? cell.textContent);
-  return column === 0 || Number.isNaN(number) ? cell.textContent : number;
+  const cell = row.cells[column], shown = cell.dataset.value ?? cell.textContent;
+  return column === 0 ? shown : Number(shown.match(/[+-]?\d[\d.e-]*/)?.[0] ?? -Infinity);
 };
-const compare = (a, b) => typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b));
+const compare = (a, b) => typeof a === "string" ? a.localeCompare(b) : a === b ? 0 : a < b ? -1 : 1;
 for (const button of document.querySelectorAll(".sortable th button")) {
   button.addEventListener("click", () => {
     const head = button.parentElement, column = head.cellIndex, table = head.closest("table");
