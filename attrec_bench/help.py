@@ -7,6 +7,8 @@ attrec-bench: sequential recommendation models under one protocol
   attrec-bench run -m dataset=ml-100k model=popularity,bprmf,caser,attrec seed=0,1,2,3,4
   attrec-bench sweep dataset=ml-100k model=attrec,bprmf n_trials=40    tune each on validation, test the best
   attrec-bench table dataset=ml-100k                        comparison table of the recorded runs
+  attrec-bench report dataset=ml-100k out=report.html       the table with its curves and runs, in one HTML file
+  attrec-bench why dataset=ml-100k model=attrec metric=HR@10    what stands behind one value of the table
   attrec-bench recommend run=ID user=42 k=10                what a recorded model recommends, and why
   attrec-bench explain run=ID                               how far each choice of the protocol moves its figures
   attrec-bench data ml-100k                                 fetch, check and describe a data set
@@ -26,6 +28,31 @@ attrec-bench table [KEY=VALUE ...]: comparison tables of the recorded runs, one 
   tuned=true                               only the winners of sweeps, with what their search has cost
   out=FILE                                 write there and not to the terminal
   runs=FOLDER                              folder of the records (runs, or $ATTREC_BENCH_RUNS)
+"""
+
+REPORT_HELP = """\
+attrec-bench report [KEY=VALUE ...] [out=report.html]: one HTML file that needs no network: the table (sortable), under
+each value its runs, differences with intervals, HR@k, learning curves, curves over w, L, d, sweeps, attention
+
+  dataset=ml-100k model=attrec,bprmf       only these; any key of the records works, as in `table`
+  metrics=HR@10,NDCG@10,MRR                columns
+  against=caser  test=wilcoxon  tuned=true    as in `table`
+  storage=FILE                             where the studies of sweeps lie, if not in the runs folder
+  dataset.path=FILE                        where the runs' data lie now, if not where they lay (for the attention)
+  out=FILE                                 report.html unless said
+  runs=FOLDER                              folder of the records (runs, or $ATTREC_BENCH_RUNS)
+A section that has nothing to show is left out, and a line at the end says what would fill it.
+"""
+
+WHY_HELP = """\
+attrec-bench why [KEY=VALUE ...] metric=HR@10: what stands behind one value of the table: interval, difference from the
+baseline, and its runs with seed, commit, what differs from the YAML files, and the command that repeats each
+
+  dataset=ml-100k model=attrec model.w=0.2    keys of the records that lead to one row, as in `table`
+  row="attrec (w=0.2)"                        or the row as the table calls it
+  metric=HR@10                                the column
+  against=caser                               the baseline, as in `table`
+  runs=FOLDER                                 folder of the records (runs, or $ATTREC_BENCH_RUNS)
 """
 
 RECOMMEND_HELP = """\

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from attrec_bench.errors import InputError, require_choice
-from attrec_bench.help import DATA_HELP, EXPLAIN_HELP, RECOMMEND_HELP, TABLE_HELP
+from attrec_bench.help import DATA_HELP, EXPLAIN_HELP, RECOMMEND_HELP, REPORT_HELP, TABLE_HELP, WHY_HELP
 
 
 def table_verb(arguments: list[str]) -> None:
@@ -37,6 +37,35 @@ def table_verb(arguments: list[str]) -> None:
     else:
         Path(out).write_text(text)
         print(f"wrote {out}")
+
+
+def report_verb(arguments: list[str]) -> None:
+    """Write the tables of the recorded runs, with all that lies beneath them, as one HTML file."""
+    if wants_help(arguments, REPORT_HELP):
+        return
+    from attrec_bench.report.verb import Asked, report
+
+    chosen = pairs(arguments)
+    out, runs = Path(chosen.pop("out", "report.html")), runs_folder(chosen.pop("runs", None))
+    require_choice("tuned", tuned := chosen.pop("tuned", "false"), ("true", "false"))
+    given = {key: chosen.pop(key) for key in ("metrics", "against", "test", "storage") if key in chosen}
+    path = chosen.pop("dataset.path", None)
+    text = report(runs, chosen, Asked(**given, tuned=tuned == "true", path=path))
+    out.write_text(text, encoding="utf-8")
+    print(f"wrote {out} ({len(text.encode()) / 1024:.0f} KiB)")
+
+
+def why_verb(arguments: list[str]) -> None:
+    """Print what stands behind one value of a table."""
+    if wants_help(arguments, WHY_HELP):
+        return
+    from attrec_bench.report.verb import account_of
+
+    chosen = pairs(arguments)
+    if "metric" not in chosen:
+        raise InputError(f"why needs metric=..., as metric=HR@10, got {' '.join(arguments) or 'nothing'}")
+    metric, row, against, runs = (chosen.pop(key, None) for key in ("metric", "row", "against", "runs"))
+    print(account_of(runs_folder(runs), chosen, str(metric), row, against), end="")
 
 
 def recommend_verb(arguments: list[str]) -> None:
@@ -108,6 +137,8 @@ def runs_folder(given: str | None) -> Path:
 
 VERBS: dict[str, Callable[[list[str]], None]] = {
     "table": table_verb,
+    "report": report_verb,
+    "why": why_verb,
     "recommend": recommend_verb,
     "explain": explain_verb,
     "data": data_verb,

@@ -1,0 +1,122 @@
+"""The account of one cell, as text: every figure of it recomputed by hand from the records it is about."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from attrec_bench.configuration import composed
+from attrec_bench.errors import InputError
+from attrec_bench.report.settings import differing
+from attrec_bench.report.verb import account_of
+from attrec_bench.results.record import SHORT, Record
+from attrec_bench.results.store import save
+from attrec_bench.run import run
+from tests.records import house, make_record
+from tests.reports import field_of_models
+
+SIZE = ["dataset=planted", "dataset.n_users=40", "dataset.n_items=60", "dataset.n_interactions=1200", "train.epochs=1"]
+SIZED = {"dataset.n_users", "dataset.n_items", "dataset.n_interactions"}
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    for record in house():
+        save(tmp_path, record)
+    return tmp_path
+
+
+def test_a_cell_is_told_with_its_value_its_interval_and_its_runs(runs: Path) -> None:
+    told = account_of(runs, {"model": "attrec"}, "MRR", None, None).splitlines()
+    # MRR of the two seeds: (1 + 1/20) / 2 = .525 and (1/2 + 1/10) / 2 = .3; Student's t of one degree: 12.7062
+    half = 12.7062 * 0.1125
+    ends = f"{0.4125 - half:.4f} to {0.4125 + half:.4f}"
+    assert told[0] == f"attrec, MRR on ml-100k: 0.4125 ± {half:.4f} (95 % interval {ends}), 2 runs"
+    own = [record for record in house() if record.model == "attrec"]
+    for record, value in zip(own, ("0.5250", "0.3000"), strict=True):
+        (line,) = [place for place, each in enumerate(told) if f"run {record.identity[:SHORT]}" in each]
+        assert f"seed {record.config['seed']}  MRR {value}  MRR on validation 0.2500  epoch 1 of 2" in told[line]
+        assert "commit 01234567, clean tree" in told[line]
+        assert told[line + 1].strip() == record.command
+
+
+def test_a_cell_says_what_it_was_compared_with(runs: Path) -> None:
+    told = account_of(runs, {"model": "bprmf"}, "HR@10", None, "popularity")
+    assert "+0.0000 [" in told
+    assert "against popularity, p 1 after Holm's correction" in told
+    alone = account_of(runs, {"model": "popularity"}, "HR@10", None, None).splitlines()
+    assert alone[0] == "popularity, HR@10 on ml-100k: 0.5000 (one run: no interval), 1 run"
+
+
+def test_any_metric_can_be_asked_for(runs: Path) -> None:
+    first = account_of(runs, {"model": "caser"}, "HR@1", None, None).splitlines()[0]
+    assert first.startswith("caser, HR@1 on ml-100k: 0.5000 (")  # ranks 1 and 25
+
+
+def test_records_of_several_rows_are_refused_with_their_names(tmp_path: Path) -> None:
+    for record in field_of_models():
+        save(tmp_path, record)
+    with pytest.raises(InputError, match=r"got 3: attrec \(w=0.8\) on ml-100k .*; say more"):
+        account_of(tmp_path, {"model": "attrec"}, "HR@10", None, None)
+    one = account_of(tmp_path, {"model": "attrec", "model.w": "0.5"}, "HR@10", None, None)
+    assert one.startswith("attrec (w=0.5), HR@10")
+    assert account_of(tmp_path, {}, "HR@10", "attrec (w=0.5)", None) == one
+    assert account_of(tmp_path, {"model": "attrec", "model.w": "0.5", "seed": "1"}, "HR@10", None, None) == one
+    with pytest.raises(InputError, match=r"row must be a row of the table \(.*caser.*\), got 'attrec \(w=0.4\)'"):
+        account_of(tmp_path, {}, "HR@10", "attrec (w=0.4)", None)
+
+
+def test_records_that_the_table_leaves_out_have_no_cell(runs: Path) -> None:
+    save(
+        runs, make_record("caser", 7, ranks=[1, 25], code="0ther000" + "feedfeed", created="2025-01-01T00:00:00+00:00")
+    )
+    with pytest.raises(InputError, match=r"CELL must be in the table \(.*caser.*\); it leaves these records out"):
+        account_of(runs, {"model": "caser", "seed": "7"}, "HR@10", None, None)
+
+
+def test_an_unknown_metric_is_refused(runs: Path) -> None:
+    with pytest.raises(InputError, match="got 'HR10'"):
+        account_of(runs, {"model": "caser"}, "HR10", None, None)
+
+
+def test_the_command_line_says_what_is_missing_in_one_line(runs: Path) -> None:
+    for words, said in ((["why", "model=caser"], "why needs metric=..."), (["report", "modle=caser"], "'modle'")):
+        done = subprocess.run(
+            [sys.executable, "-m", "attrec_bench.cli", *words, f"runs={runs}"],
+            cwd=runs,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert len(done.stderr.splitlines()) == 1
+        assert said in done.stderr
+
+
+def recorded(runs: Path, model: str, *overrides: str) -> Record:
+    words = [*SIZE, f"model={model}", f"runs={runs}", *overrides]
+    return run(composed(words), model, " ".join(["attrec-bench", "run", *words]))[0]
+
+
+@pytest.mark.parametrize("model", ["attrec", "bprmf", "gru4rec", "itemknn", "popularity"])
+def test_only_what_was_changed_differs_from_the_yaml_files(tmp_path: Path, model: str) -> None:
+    found = differing(recorded(tmp_path, model))
+    trains = model not in ("itemknn", "popularity")
+    assert set(found.keys) == SIZED | ({"train.epochs"} if trains else set())
+    assert found.keys["dataset.n_users"] == ("40", "943")
+    assert not found.unknown
+
+
+def test_a_short_name_differs_as_the_models_own_keyword(tmp_path: Path) -> None:
+    found = differing(recorded(tmp_path, "attrec", "w=0.9", "seed=3"))
+    assert found.keys["model.w"] == ("0.9", "0.3")
+    assert "model.w=0.9 (YAML 0.3)" in found.words()
+    assert "seed" not in found.keys
+
+
+def test_a_model_without_a_yaml_file_says_so() -> None:
+    said = differing(make_record("Foo", 0)).words()
+    assert said.startswith("unknown, since its YAML files cannot be composed: model must be one of")
+    assert "got 'Foo'" in said
