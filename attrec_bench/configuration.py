@@ -13,14 +13,19 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).resolve().parent
 
-SEARCHED = "hydra.searchpath=[file://.]"
-"""Folders of the user's own in the current one, model/ or dataset/, are searched after those of conf/."""
+OWN = Path("conf")
+"""Where the user's own choices lie, conf/model/mine.yaml, in the current folder."""
 
 
 def conf_folder() -> Path:
     """Return the folder of the YAML files: inside an installed package, beside it in a checkout."""
     inside = PACKAGE / "conf"
     return inside if inside.is_dir() else PACKAGE.parent / "conf"
+
+
+def searched() -> list[str]:
+    """Return the override by which Hydra searches the user's own folder, after ours; none where there is no such."""
+    return ["hydra.searchpath=[file://conf]"] if OWN.is_dir() and OWN.resolve() != conf_folder() else []
 
 
 def composed(overrides: list[str], name: str = "config") -> "DictConfig":
@@ -33,7 +38,7 @@ def composed(overrides: list[str], name: str = "config") -> "DictConfig":
 
     try:
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-            return compose(name, [*overrides, SEARCHED])
+            return compose(name, [*overrides, *searched()])
     except HydraException as error:
         if key := lacked(error):
             raise InputError(unknown_key(key, name)) from error
@@ -69,7 +74,7 @@ def model_name(config: "DictConfig", choice: str) -> str:
     """Return the model's choice, or the class's own name where the user put another class in its place."""
     import yaml
 
-    for folder in (conf_folder(), Path()):
+    for folder in (conf_folder(), OWN):
         file = folder / "model" / f"{choice}.yaml"
         if file.is_file() and yaml.safe_load(file.read_text())["_target_"] == config.model._target_:
             return choice
