@@ -21,7 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attrec_bench.attrec_keywords import check
+from attrec_bench.attrec_keywords import WITHOUT_ATTENTION, check
+from attrec_bench.attrec_start import projection, table, time_encoding
 from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD
 from attrec_bench.kernels import attention
@@ -47,7 +48,7 @@ class AttRec(nn.Module):
     time_signal          interleaved (3), halves (sines, then cosines; timescales geometric from 1 to 1e4), none
     clip                 row norms of at most 1: after_step (8), at lookup of users and scored items, or none
     pairs                all |T+| x |T-| comparisons, or aligned: each target with negatives of its own
-    aggregation          (5): mean, or the alternatives that the paper tried
+    aggregation          (5): mean, or the alternatives that the paper tried; mean_without_attention: of X_t itself
     dropout              on Q and K, in [0, 1); one draw for both where they are the same matrix
     share_projection     W_Q = W_K
     l2_tables            weight of the sum of squares of U, V, X;  l2_projection  the same for W
@@ -104,7 +105,14 @@ class AttRec(nn.Module):
         self.register_buffer("TE", time_encoding(maxlen, d, time_signal), persistent=False)
 
     def attention(self, windows: Tensor) -> Tensor:
-        """(2)-(4): windows [B, L] -> S [B, L, L]; row l says how much item l looks at each item."""
+        """(2)-(4): windows [B, L] -> S [B, L, L]; row l says how much item l looks at each item.
+
+        Without attention each item looks at itself alone: S X = X.
+        """
+        itself = torch.eye(windows.shape[1], dtype=torch.bool, device=windows.device)
+        real = windows != PAD
+        if self.aggregation == WITHOUT_ATTENTION:
+            return (itself & real[:, None, :]).to(self.X.dtype)
         # relu((X_t + TE) W) = relu(X_t W + TE W): the item table is projected once, not every window.
         queries = F.relu(F.embedding(windows, self.X @ self.W_Q, padding_idx=PAD) + self.TE @ self.W_Q)
         keys = queries = F.dropout(queries, self.dropout, self.training)
@@ -112,9 +120,7 @@ class AttRec(nn.Module):
             keys = F.relu(F.embedding(windows, self.X @ self.W_K, padding_idx=PAD) + self.TE @ self.W_K)
             keys = F.dropout(keys, self.dropout, self.training)
         similar = queries @ keys.transpose(1, 2) / math.sqrt(keys.shape[-1])
-        real = windows != PAD
         allowed = real[:, None, :]
-        itself = torch.eye(windows.shape[1], dtype=torch.bool, device=windows.device)
         if self.diagonal == "before_softmax":
             alone = real.sum(1) == 1
             allowed = allowed & (~itself | alone[:, None, None])
@@ -123,7 +129,7 @@ class AttRec(nn.Module):
 
     def interest(self, windows: Tensor) -> Tensor:
         """(5): windows [B, L] -> m [B, d]."""
-        if not compiled(self.X) or self.W_K is not self.W_Q or self.aggregation in ("max", "min"):
+        if not compiled(self.X) or self.W_K is not self.W_Q or self.aggregation not in ("mean", "sum"):
             return self.plain_interest(windows)
         form = attention.Form(
             diagonal={"none": attention.NO_MASK, "before_softmax": attention.BEFORE, "after_softmax": attention.AFTER}[
@@ -147,7 +153,7 @@ class AttRec(nn.Module):
             return torch.where(counted.any(1, keepdim=True), found, 0)
         # The mean of S X over its rows is (the mean of S over its rows) X: a vector and not a matrix a window.
         received = (weights * counted[:, :, None]).sum(1)
-        if self.aggregation == "mean":
+        if self.aggregation != "sum":
             received = received / counted.sum(1, keepdim=True).clamp(min=1)
         return (received[:, None, :] @ rows)[:, 0]
 
@@ -232,29 +238,3 @@ class AttRec(nn.Module):
 def compiled(values: Tensor) -> bool:
     """Return whether there are compiled loops for such a tensor; elsewhere the plain torch form runs."""
     return values.device.type == "cpu" and values.dtype == torch.float32
-
-
-def time_encoding(maxlen: int, d: int, kind: str) -> Tensor:
-    """(3): TE [L, d] float32; t is the column of the window, 0 the oldest."""
-    if kind == "none":
-        return torch.zeros(maxlen, d)
-    half = torch.arange(d // 2, dtype=torch.float64)
-    timescales = 10000 ** (2 * half / d if kind == "interleaved" else half / max(d // 2 - 1, 1))
-    angles = torch.arange(maxlen, dtype=torch.float64)[:, None] / timescales
-    parts = torch.stack([angles.sin(), angles.cos()], -1 if kind == "interleaved" else 1)
-    return parts.reshape(maxlen, d).float()
-
-
-def table(rows: int, d: int, init: str, std: float, generator: torch.Generator) -> Tensor:
-    """Return [rows, d]: an embedding table; truncated at two standard deviations if so named."""
-    values = torch.empty(rows, d)
-    if init == "normal":
-        return nn.init.normal_(values, std=std, generator=generator)
-    return nn.init.trunc_normal_(values, std=std, a=-2 * std, b=2 * std, generator=generator)
-
-
-def projection(d: int, bound: float | None, generator: torch.Generator) -> Tensor:
-    """Return W [d, d]."""
-    if bound is None:
-        return nn.init.xavier_uniform_(torch.empty(d, d), generator=generator)
-    return nn.init.uniform_(torch.empty(d, d), -bound, bound, generator=generator)

@@ -5,6 +5,9 @@ from typing import Any
 
 from attrec_bench.errors import InputError, require, require_bool, require_choice, require_number, require_whole
 
+WITHOUT_ATTENTION = "mean_without_attention"
+"""The aggregation that leaves the attention out; its keywords then mean nothing."""
+
 CHOICES = {
     "mode": ("dist", "inner"),
     "loss": ("hinge", "bpr"),
@@ -14,7 +17,7 @@ CHOICES = {
     "time_signal": ("interleaved", "halves", "none"),
     "clip": ("after_step", "lookup", "none"),
     "pairs": ("all", "aligned"),
-    "aggregation": ("mean", "sum", "max", "min"),
+    "aggregation": ("mean", "sum", "max", "min", WITHOUT_ATTENTION),
     "init": ("normal", "truncated_normal"),
 }
 

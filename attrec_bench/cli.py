@@ -29,6 +29,7 @@ def main() -> None:
         return
     try:
         require_choice("verb", verb, VERBS)
+        sys.path.append(os.getcwd())  # model._target_=mymodels.Mine; a console script does not look there by itself
         VERBS[verb](arguments)
     except KeyboardInterrupt:
         sys.exit(stopped("interrupted; finished runs are recorded, the same command goes on from there", 130))
@@ -62,10 +63,11 @@ def run_verb(arguments: list[str]) -> None:
     """Hand over to Hydra: one run, or with -m one for each combination."""
     import hydra
 
-    from attrec_bench.configuration import conf_folder, with_tie_draws
+    from attrec_bench.configuration import conf_folder, searched, with_own_model, with_tie_draws
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the one line is ours
-    sys.argv = ["attrec-bench run", *flags_first(with_tie_draws(arguments))]
+    given = flags_first(with_tie_draws(with_own_model(arguments)))
+    sys.argv = ["attrec-bench run", *given, *searched()]
     hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(job)()
 
 
@@ -126,9 +128,10 @@ def sweep_verb(arguments: list[str]) -> None:
 
     if verbs.wants_help(arguments, SWEEP_HELP):
         return
+    from attrec_bench.configuration import with_own_model
     from attrec_bench.sweeping.driver import sweep
 
-    sys.exit(sweep(arguments))
+    sys.exit(sweep(with_own_model(arguments)))
 
 
 def worker_verb(arguments: list[str]) -> None:

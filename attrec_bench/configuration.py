@@ -13,11 +13,19 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).resolve().parent
 
+OWN = Path("conf")
+"""Where the user's own choices lie, conf/model/mine.yaml, in the current folder."""
+
 
 def conf_folder() -> Path:
     """Return the folder of the YAML files: inside an installed package, beside it in a checkout."""
     inside = PACKAGE / "conf"
     return inside if inside.is_dir() else PACKAGE.parent / "conf"
+
+
+def searched() -> list[str]:
+    """Return the override by which Hydra searches the user's own folder, after ours; none where there is no such."""
+    return ["hydra.searchpath=[file://conf]"] if OWN.is_dir() and OWN.resolve() != conf_folder() else []
 
 
 def composed(overrides: list[str], name: str = "config") -> "DictConfig":
@@ -30,7 +38,7 @@ def composed(overrides: list[str], name: str = "config") -> "DictConfig":
 
     try:
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-            return compose(name, overrides)
+            return compose(name, [*overrides, *searched()])
     except HydraException as error:
         if key := lacked(error):
             raise InputError(unknown_key(key, name)) from error
@@ -56,13 +64,20 @@ def with_tie_draws(arguments: list[str]) -> list[str]:
     return [*rest, *flags, "protocol.tie_order=random", f"protocol.tie_seed={seeds}"]
 
 
+def with_own_model(arguments: list[str]) -> list[str]:
+    """Put model=own before a model._target_=mymodels.Mine that stands by itself: it has no keywords but its own."""
+    given = {each.partition("=")[0] for each in arguments}
+    return ["model=own", *arguments] if "model._target_" in given and "model" not in given else arguments
+
+
 def model_name(config: "DictConfig", choice: str) -> str:
     """Return the model's choice, or the class's own name where the user put another class in its place."""
     import yaml
 
-    file = conf_folder() / "model" / f"{choice}.yaml"
-    if file.is_file() and yaml.safe_load(file.read_text())["_target_"] == config.model._target_:
-        return choice
+    for folder in (conf_folder(), OWN):
+        file = folder / "model" / f"{choice}.yaml"
+        if file.is_file() and yaml.safe_load(file.read_text())["_target_"] == config.model._target_:
+            return choice
     return str(config.model._target_).rsplit(".", 1)[-1]
 
 

@@ -8,7 +8,9 @@ import pytest
 import torch
 import yaml
 
-from attrec_bench.attrec import AttRec, time_encoding
+from attrec_bench.attrec import AttRec
+from attrec_bench.attrec_keywords import CHOICES
+from attrec_bench.attrec_start import time_encoding
 from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD
 from attrec_bench.errors import InputError
@@ -85,7 +87,7 @@ def test_the_scores_that_are_trained_are_the_scores_that_are_ranked(name: str, m
     torch.testing.assert_close(trained, built.score(users, windows)[:, 1:])
 
 
-@pytest.mark.parametrize("aggregation", ["mean", "sum", "max", "min"])
+@pytest.mark.parametrize("aggregation", CHOICES["aggregation"])
 def test_aggregations_of_identical_items(aggregation: str) -> None:
     # All rows of A equal the item's vector, so every aggregation but the sum gives it, and the sum L times it.
     built = model("attrec", d=4, maxlen=3, aggregation=aggregation)
@@ -93,7 +95,31 @@ def test_aggregations_of_identical_items(aggregation: str) -> None:
     torch.testing.assert_close(interest[0], built.X[5] * (3 if aggregation == "sum" else 1))
 
 
-@pytest.mark.parametrize("aggregation", ["mean", "sum", "max", "min"])
+@pytest.mark.parametrize(("mode", "padding_rows"), [("dist", "exclude"), ("dist", "include"), ("inner", "exclude")])
+def test_without_attention_the_interest_is_the_mean_of_the_windows_items(mode: str, padding_rows: str) -> None:
+    changed: dict[str, Any] = {"padding_rows": padding_rows, "clip": "none", "w": 0.3, "l2_projection": 0.0}
+    built = model("attrec", mode, d=6, maxlen=3, aggregation="mean_without_attention", **changed).double()
+    U, V, X = (each.detach().numpy() for each in (built.U, built.V, built.X))
+    windows = [[PAD, 2, 5], [1, 4, 9], [PAD, PAD, 7]]
+    expected = np.zeros((3, 11))
+    for row, (user, window) in enumerate(zip([0, 3, 1], windows, strict=True)):
+        counted = 3 if padding_rows == "include" else sum(item != PAD for item in window)
+        m = sum(X[item] for item in window if item != PAD) / counted
+        for i in range(1, 12):
+            if mode == "dist":
+                expected[row, i - 1] = -0.3 * ((U[user] - V[i]) ** 2).sum() - 0.7 * ((m - X[i]) ** 2).sum()
+            else:
+                expected[row, i - 1] = 0.3 * U[user] @ V[i] + 0.7 * m @ X[i]
+    scores = built.score(torch.tensor([0, 3, 1]), torch.tensor(windows))
+    np.testing.assert_allclose(scores.detach().numpy()[:, 1:], expected, rtol=1e-9)
+    batch = Batch(torch.tensor([0]), torch.tensor(windows[:1]), torch.tensor([[4, 6, 8]]), torch.tensor([[7, 1, 3]]))
+    built.loss(batch).backward()  # type: ignore[no-untyped-call]
+    assert built.W_Q.grad is None, "nothing is projected"
+    assert built.X.grad is not None
+    assert built.X.grad[[2, 5]].any(dim=1).all()
+
+
+@pytest.mark.parametrize("aggregation", CHOICES["aggregation"])
 @pytest.mark.parametrize("diagonal", ["before_softmax", "after_softmax", "none"])
 def test_padding_on_the_left_changes_nothing_without_a_time_signal(aggregation: str, diagonal: str) -> None:
     keyword: dict[str, Any] = {"d": 6, "aggregation": aggregation, "diagonal": diagonal, "time_signal": "none"}
@@ -116,7 +142,7 @@ def test_the_diagonal_gets_no_weight_and_before_softmax_the_rest_sums_to_one() -
 
 
 def test_an_empty_window_has_no_interest_and_no_nan() -> None:
-    for aggregation in ("mean", "sum", "max", "min"):
+    for aggregation in CHOICES["aggregation"]:
         built = model("attrec", d=4, maxlen=3, aggregation=aggregation)
         assert built.interest(torch.zeros(1, 3, dtype=torch.long)).tolist() == [[0.0] * 4]
 

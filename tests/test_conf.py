@@ -3,6 +3,7 @@
 import inspect
 
 import pytest
+import yaml
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
@@ -13,7 +14,8 @@ from attrec_bench.training.trainer import fit
 
 
 def names(group: str) -> list[str]:
-    return sorted(file.stem for file in (conf_folder() / group).glob("*.yaml"))
+    """All choices of a group; model=own names no class until the user does."""
+    return sorted(file.stem for file in (conf_folder() / group).glob("*.yaml") if file.stem != "own")
 
 
 @pytest.mark.parametrize("name", names("model"))
@@ -35,6 +37,25 @@ def test_every_model_composes_with_every_mode(name: str, mode: str) -> None:
 @pytest.mark.parametrize("name", names("experiment"))
 def test_every_experiment_composes(name: str) -> None:
     OmegaConf.to_container(composed([f"experiment={name}"]), resolve=True)
+
+
+@pytest.mark.parametrize("name", names("experiment/ablation"))
+def test_every_ablation_is_the_recipe_with_something_changed(name: str) -> None:
+    config = composed([f"experiment=ablation/{name}"])
+    recipe = composed([])
+    assert config.train == recipe.train
+    assert config.model == recipe.model
+
+
+def test_the_ablation_of_deviations_lists_every_deviation_and_each_changes_something() -> None:
+    listed = yaml.safe_load((conf_folder() / "experiment" / "ablation" / "deviations.yaml").read_text())
+    assert sorted(listed["hydra"]["sweeper"]["params"]["deviation"].split(",")) == names("deviation")
+    changed = {
+        name: OmegaConf.to_container(composed([f"deviation={name}"]), resolve=True) for name in names("deviation")
+    }
+    paper = changed.pop("none")
+    assert all(each != paper for each in changed.values())
+    assert paper == OmegaConf.to_container(composed([]), resolve=True)
 
 
 @pytest.mark.parametrize("name", names("protocol"))

@@ -10,12 +10,13 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from attrec_bench.checks import CPU, windows_of
 from attrec_bench.contract import Constrained
 from attrec_bench.data.interactions import Interactions
 from attrec_bench.evaluation.ranks import queries, scored
 from attrec_bench.kernels.counting import expected_ranks
 from tests.small import batches_of, random_histories
-from tests.test_models import CPU, LEARNERS, made, windows_of
+from tests.test_models import LEARNERS, made
 
 WAITS = {"aten::_local_scalar_dense", "aten::nonzero", "aten::is_nonzero", "aten::equal", "aten::masked_select"}
 

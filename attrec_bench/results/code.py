@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 MATTERS = (
     *("data", "kernels", "training", "evaluation/ranks.py", "evaluation/candidates.py"),
     "evaluation/metrics.py",
-    *("contract.py", "plan.py", "run.py", "attrec_keywords.py"),
+    *("contract.py", "plan.py", "run.py", "attrec_keywords.py", "attrec_start.py"),
 )
 """What every run goes through. Tables are left out: they are computed from the stored ranks at any time."""
 

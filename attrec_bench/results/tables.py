@@ -22,8 +22,9 @@ from attrec_bench.evaluation.comparison import Comparison
 from attrec_bench.evaluation.metrics import means
 from attrec_bench.evaluation.statistics import seed_interval
 from attrec_bench.results import captions, draws
+from attrec_bench.results.labels import differing, labels, settings_of, unsaid
 from attrec_bench.results.published.beside import Beside
-from attrec_bench.results.record import Record, digest, flatten, text
+from attrec_bench.results.record import Record, digest, flatten
 
 DEFAULT_METRICS = ("HR@10", "HR@50", "NDCG@10", "MRR")
 FLOORS, CEILINGS = ("random", "popularity", "markov"), ("oracle",)
@@ -115,8 +116,9 @@ def _table(records: Sequence[Record], metrics: tuple[str, ...], apart: Mapping[s
     used, notes = _of_one_program(records)
     rows: list[Row] = []
     for same_model in _group(used, lambda record: record.model):
-        variants = _group(same_model, lambda record: digest(_settings(record)))
-        for label, variant in zip(_labels(variants), variants, strict=True):
+        variants = _group(same_model, lambda record: digest(settings_of(record)))
+        notes += unsaid(variants)
+        for label, variant in zip(labels(variants), variants, strict=True):
             counted, left_out = _newest_of_each_seed(variant)
             notes += [f"{label}: {left_out}"] if left_out else []
             notes += draws.notes(label, counted, metrics)
@@ -173,37 +175,15 @@ def _placed(row: Row, ladders: Sequence[Sequence[float]]) -> Row:
     return replace(row, cells=cells)
 
 
-def _settings(record: Record) -> dict[str, Any]:
-    """What makes a row: neither the seed nor what the whole table shares."""
-    return flatten({"model": record.config["model"], "train": record.config["train"]})
-
-
-def _labels(variants: Sequence[Sequence[Record]]) -> list[str]:
-    """One label for each configuration of a model, naming exactly the keys that differ: "attrec (w=0.2)"."""
-    settings = [_settings(variant[0]) for variant in variants]
-    differing = _differing(settings)
-    last = [key.rpartition(".")[2] for key in differing]
-    names = {key: name if last.count(name) == 1 else key for key, name in zip(differing, last, strict=True)}
-    parts = [[f"{names[key]}={text(each[key])}" for key in differing if key in each] for each in settings]
-    model = variants[0][0].model
-    return [f"{model} ({', '.join(each)})" if each else model for each in parts]
-
-
-def _differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Keys whose values are not the same in all of these."""
-    keys = dict.fromkeys(key for each in settings for key in each)
-    return [key for key in keys if len({digest([key in each, each.get(key)]) for each in settings}) > 1]
-
-
 def _apart(groups: Sequence[Sequence[Record]]) -> list[dict[str, Any]]:
     """For each group the data set's own settings by which it differs from other groups of that data set's name."""
     names = [group[0].data["name"] for group in groups]
     settings = [flatten(group[0].config["dataset"]) for group in groups]
-    differing = {
-        name: _differing([own for own, other in zip(settings, names, strict=True) if other == name])
+    telling = {
+        name: differing([own for own, other in zip(settings, names, strict=True) if other == name])
         for name in set(names)
     }
-    return [{key: own[key] for key in differing[name] if key in own} for own, name in zip(settings, names, strict=True)]
+    return [{key: own[key] for key in telling[name] if key in own} for own, name in zip(settings, names, strict=True)]
 
 
 def _of_one_program(records: Sequence[Record]) -> tuple[list[Record], list[str]]:

@@ -147,11 +147,14 @@ def load(choice: str, config: DictConfig, overridden: Iterable[str]) -> Space:
 
 
 def file_of(choice: str) -> Path:
-    """A name in sweeps/ or a path -> the file."""
+    """A name in our sweeps/ or in that of the current folder, or a path -> the file."""
     if choice.endswith((".yaml", ".yml")):
         require(Path(choice).is_file(), "sweep.space must be a file that exists or a name in sweeps/", choice)
         return Path(choice).resolve()
+    own = Path("sweeps") / f"{choice}.yaml"
     names = sorted(file.stem for file in spaces_folder().glob("*.yaml"))
+    if choice not in names and own.is_file():
+        return own.resolve()
     if choice not in names:
         near = get_close_matches(choice, names, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""

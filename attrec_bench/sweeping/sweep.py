@@ -138,7 +138,8 @@ def sweeps(overrides: Sequence[str]) -> list[Sweep]:
 def sweep_of(overrides: Sequence[str]) -> Sweep:
     """Compose and check one sweep; loads the data."""
     config = composed(list(overrides), "sweep")
-    overridden = [each.lstrip("+~").partition("=")[0] for each in overrides]
+    keys = [each.partition("=")[0] for each in overrides]
+    overridden = [key.lstrip("+~") for key in keys if key.startswith("++") or not key.startswith("+")]  # + adds a key
     require("seed" not in overridden, "seed is no key of a sweep: sweep.seeds and final_seeds count seeds", overrides)
     check_numbers(config)
     if config.tracking.uri != "off":
@@ -151,7 +152,7 @@ def sweep_of(overrides: Sequence[str]) -> Sweep:
     require_choice("train.monitor", config.train.monitor, METRICS)
     shared = {key: value for key, value in flatten(planned.config).items() if key not in space.ranges and key != "seed"}
     return Sweep(
-        name=f"{config.sweep.name or config.dataset.name}-{choice}",
+        name=f"{config.sweep.name or config.dataset.name}-{planned.name}",
         model=planned.name,
         config=config,
         space=space,

@@ -1,0 +1,200 @@
+"""The contract's tests, for a model of this suite and for one of your own. Each raises AssertionError or passes.
+
+    from attrec_bench.checks import CHECKS, some_data
+
+    @pytest.mark.parametrize("check", CHECKS)
+    def test_keeps_the_contract(check):
+        check(lambda data, seed: Mine(data.n_users, data.n_items, generator(seed, "init"), d=8), some_data())
+
+Make the model small, and its start so wide (a standard deviation of 0.3) that scores differ.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attrec_bench.contract import Batch, Constrained, Counter, Factored, Learner, Scorer
+from attrec_bench.data.interactions import PAD, Interactions
+from attrec_bench.data.planted import planted
+from attrec_bench.evaluation.ranks import queries, ranks
+from attrec_bench.training.batches import batches, generator
+
+CPU = torch.device("cpu")
+
+Make = Callable[[Interactions, int], Any]
+"""(data, seed) -> a new model; a seed gives the same model each time."""
+
+
+def some_data() -> Interactions:
+    """Return 30 users' planted events with 40 items."""
+    shape: dict[str, Any] = {"n_users": 30, "n_items": 40, "n_interactions": 600, "min_events": 5, "spread": 1.0}
+    taste: dict[str, Any] = {"n_clusters": 4, "peak": 0.1, "overlap": 0.005, "zipf": 0.8}
+    succession: dict[str, Any] = {"long_term": 0.5, "noise": 0.05, "lags": [0.5, 0.3, 0.2], "reach": 3.0}
+    return planted(name="checks", seed=0, **shape, **taste, **succession)
+
+
+def ready(make: Make, data: Interactions, seed: int = 0) -> Any:
+    """Make a model, let it count where it counts, and put it into evaluation."""
+    model = make(data, seed)
+    if isinstance(model, Counter):
+        model.fit(data)
+    return model.eval() if isinstance(model, torch.nn.Module) else model
+
+
+def some_windows(model: Scorer, data: Interactions, n: int = 12) -> tuple[Tensor, Tensor]:
+    """Return users [n] and windows [n, L] of distinct items, the first with padding."""
+    random = np.random.default_rng(0)
+    windows = np.array([random.permutation(data.n_items)[: model.maxlen] + 1 for _ in range(n)]).reshape(n, -1)
+    if model.maxlen:
+        windows[0, :-1] = PAD
+    return torch.from_numpy(random.integers(0, data.n_users, n)), torch.from_numpy(windows)
+
+
+def windows_of(model: Learner) -> str:
+    """Return which windows the model learns from: ``sequences``, or ``padded``."""
+    return "sequences" if getattr(model, "every_position", False) else "padded"
+
+
+def some_batch(model: Learner, data: Interactions) -> Batch:
+    """Return a batch as the trainer would hand it to this model."""
+    made = batches(
+        data,
+        maxlen=model.maxlen,
+        T=model.T,
+        windows=windows_of(model),
+        batch_size=64,
+        negatives=1,
+        negatives_from="unseen",
+        drop_last=False,
+        seed=0,
+        device=CPU,
+    )
+    return next(made.epoch(1))
+
+
+def scores_are_finite_and_one_an_item(make: Make, data: Interactions) -> None:
+    """score(users [B], windows [B, L]) -> [B, I+1]."""
+    model = ready(make, data)
+    assert isinstance(model, Scorer), "a model has maxlen and score(users, windows)"
+    users, windows = some_windows(model, data)
+    scores = model.score(users, windows)
+    assert scores.shape == (len(users), data.n_items + 1), f"scores are [B, I+1], got {tuple(scores.shape)}"
+    assert bool(scores[:, 1:].isfinite().all()), "a score is NaN or infinite"
+
+
+def a_batch_scores_as_its_rows_do(make: Make, data: Interactions) -> None:
+    """What stands beside a row changes nothing; nor does evaluation draw random numbers."""
+    model = ready(make, data)
+    users, windows = some_windows(model, data)
+    together = model.score(users, windows)
+    alone = torch.cat([model.score(users[i : i + 1], windows[i : i + 1]) for i in range(len(users))])
+    torch.testing.assert_close(together[:, 1:], alone[:, 1:], rtol=1e-4, atol=1e-5)
+
+
+def a_factored_model_scores_by_its_dot_product(make: Make, data: Interactions) -> None:
+    """Where there are query and candidates, their product is the score; there are both or none."""
+    model = ready(make, data)
+    users, windows = some_windows(model, data)
+    if isinstance(model, Factored):
+        torch.testing.assert_close(model.query(users, windows) @ model.candidates().T, model.score(users, windows))
+    else:
+        assert not hasattr(model, "query"), "query without candidates"
+        assert not hasattr(model, "candidates"), "candidates without query"
+
+
+def later_events_change_no_rank(make: Make, data: Interactions, knows_the_truth: bool = False) -> None:
+    """The model counts and is asked about the first half of each user; what follows may be anything."""
+    halves = data.offsets[:-1] + np.diff(data.offsets) // 2
+    later = np.arange(len(data)) > halves[data.users]
+    shuffled = data.items.copy()
+    shuffled[later] = np.random.default_rng(1).permutation(shuffled[later])
+    other = Interactions(data.users, shuffled, data.times, data.user_ids, data.item_ids, truth=data.truth)
+    found = []
+    for events in (data, other):
+        past = events.take(np.flatnonzero(np.arange(len(events)) < halves[events.users]))
+        model = ready(make, events if knows_the_truth else past)
+        asked = queries(past, events.take(halves), maxlen=model.maxlen, device=CPU)
+        found.append(ranks(model, asked).tolist())
+    assert found[0] == found[1]
+
+
+def the_order_of_users_changes_no_rank(make: Make, data: Interactions) -> None:
+    """Nor does it matter who is scored together with whom."""
+    model = ready(make, data)
+    target = data.take(data.offsets[1:] - 1)
+    expected = ranks(model, queries(data, target, maxlen=model.maxlen, device=CPU))
+    order = np.random.default_rng(2).permutation(len(target))
+    shuffled = ranks(model, queries(data, target.take(order), maxlen=model.maxlen, device=CPU))
+    assert shuffled.tolist() == expected[order].tolist()
+
+
+def steps_along_the_gradient_lower_the_loss(make: Make, data: Interactions) -> None:
+    """Forty steps of Adam take a tenth off the loss of one batch, or the gradient is not that of the loss."""
+    model = ready(make, data)
+    if not isinstance(model, Learner):
+        return
+    batch = some_batch(model, data)
+    first = float(model.loss(batch).detach())
+    steps = torch.optim.Adam(model.parameters(), lr=0.01)  # type: ignore[attr-defined]
+    for _ in range(40):
+        steps.zero_grad()
+        model.loss(batch).backward()  # type: ignore[no-untyped-call]
+        steps.step()
+        if isinstance(model, Constrained):
+            with torch.no_grad():
+                model.constrain()
+    assert float(model.loss(batch).detach()) < 0.9 * first
+
+
+def the_padding_item_is_no_parameter(make: Make, data: Interactions) -> None:
+    """Row 0 of a table of items gets no gradient from padding."""
+    model = ready(make, data)
+    if not isinstance(model, Learner):
+        return
+    batch = some_batch(model, data)
+    batch.windows[0] = PAD  # a model of one last item meets no padding in training, only in users without events
+    model.loss(batch).backward()  # type: ignore[no-untyped-call]
+    for key, parameter in model.named_parameters():  # type: ignore[attr-defined]
+        if parameter.shape[:1] == (data.n_items + 1,):
+            assert parameter.grad is not None, f"{key} gets no gradient"
+            assert not parameter.grad[PAD].any(), f"{key}[0], the padding item, gets a gradient"
+
+
+def the_seed_decides_the_parameters(make: Make, data: Interactions) -> None:
+    """One seed always gives the same start, another one another."""
+    model = ready(make, data)
+    if not isinstance(model, Learner):
+        return
+    same, again, other = (ready(make, data, seed).state_dict() for seed in (3, 3, 4))
+    assert all(torch.equal(same[key], again[key]) for key in same)
+    assert any(not torch.equal(same[key], other[key]) for key in same)
+
+
+def renamed_items_get_the_scores_of_their_old_names(make: Make, data: Interactions) -> None:
+    """Permute the rows of all tables of items, and the scores are permuted: no item's number means anything."""
+    model, renamed = ready(make, data), ready(make, data)
+    if not isinstance(model, Learner):
+        return
+    order = torch.cat([torch.zeros(1, dtype=torch.long), 1 + torch.randperm(data.n_items, generator=generator(0, "t"))])
+    with torch.no_grad():
+        for parameter in renamed.parameters():
+            if parameter.shape[:1] == (data.n_items + 1,):
+                parameter[order] = parameter.clone()
+    users, windows = some_windows(model, data)
+    torch.testing.assert_close(renamed.score(users, order[windows])[:, order], model.score(users, windows))
+
+
+CHECKS: tuple[Callable[[Make, Interactions], None], ...] = (
+    scores_are_finite_and_one_an_item,
+    a_batch_scores_as_its_rows_do,
+    a_factored_model_scores_by_its_dot_product,
+    later_events_change_no_rank,
+    the_order_of_users_changes_no_rank,
+    steps_along_the_gradient_lower_the_loss,
+    the_padding_item_is_no_parameter,
+    the_seed_decides_the_parameters,
+    renamed_items_get_the_scores_of_their_old_names,
+)

@@ -1,0 +1,62 @@
+"""Configurations of a model -> the labels of their rows, which say in what they differ."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrec_bench.results.record import Record, digest, flatten, text
+
+
+def settings_of(record: Record) -> dict[str, Any]:
+    """What makes a row: neither the seed nor what the whole table shares."""
+    return flatten({"model": record.config["model"], "train": record.config["train"]})
+
+
+def labels(variants: Sequence[Sequence[Record]]) -> list[str]:
+    """One label for each configuration of a model, naming the keys that differ: "attrec (w=0.2)".
+
+    A value that more than half of four or more configurations share goes without saying: where each changes one thing
+    of the same settings, its label says that one thing, and a note gives the others.
+    """
+    settings = [settings_of(variant[0]) for variant in variants]
+    keys = differing(settings)
+    last = [key.rpartition(".")[2] for key in keys]
+    names = {key: name if last.count(name) == 1 else key for key, name in zip(keys, last, strict=True)}
+    usual = usual_of(settings, keys)
+    told = [
+        [said(names[key], key, each) for key in keys if held(key, each) != usual.get(key, held(key, {}))]
+        for each in settings
+    ]
+    model = variants[0][0].model
+    return [f"{model} ({', '.join(each)})" if each else model for each in told]
+
+
+def unsaid(variants: Sequence[Sequence[Record]]) -> list[str]:
+    """Return the note that gives the values that go without saying; none where the labels say all."""
+    settings = [settings_of(variant[0]) for variant in variants]
+    usual = usual_of(settings, differing(settings))
+    typical = [next(each for each in settings if held(key, each) == usual[key]) for key in usual]
+    told = ", ".join(said(key, key, each) for key, each in zip(usual, typical, strict=True) if key in each)
+    return [f"{variants[0][0].model}, where a row does not say otherwise: {told}"] if told else []
+
+
+def usual_of(settings: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[str, str]:
+    """Return what more than half of four or more settings hold under a key (see ``held``), where they do."""
+    common = {key: Counter(held(key, each) for each in settings).most_common(1)[0] for key in keys}
+    return {key: most for key, (most, times) in common.items() if len(settings) > 3 and times > len(settings) / 2}
+
+
+def held(key: str, settings: Mapping[str, Any]) -> str:
+    """Return a digest of the value under a key; to have no such key is a value, too."""
+    return digest([key in settings, settings.get(key)])
+
+
+def said(name: str, key: str, settings: Mapping[str, Any]) -> str:
+    """w=0.2, or ``no w`` where these settings have no such key."""
+    return f"{name}={text(settings[key])}" if key in settings else f"no {name}"
+
+
+def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Keys whose values are not the same in all of these."""
+    keys = dict.fromkeys(key for each in settings for key in each)
+    return [key for key in keys if len({held(key, each) for each in settings}) > 1]

@@ -1,0 +1,31 @@
+"""Labels of rows: what most configurations share goes without saying, and a note says it."""
+
+from typing import Any
+
+from attrec_bench.results.labels import labels, unsaid
+from attrec_bench.results.record import Record
+from tests.records import make_record
+
+
+def variants(*keywords: dict[str, Any]) -> list[list[Record]]:
+    return [[make_record(keywords=each)] for each in keywords]
+
+
+def test_one_thing_changed_at_a_time_is_all_that_a_label_says() -> None:
+    rows = variants(
+        {"w": 0.3, "d": 8}, {"w": 0.1, "d": 8}, {"w": 0.3, "d": 16}, {"w": 0.9, "d": 8}, {"w": 0.3, "d": 8, "T": 1}
+    )
+    assert labels(rows) == ["attrec", "attrec (w=0.1)", "attrec (d=16)", "attrec (w=0.9)", "attrec (T=1)"]
+    assert unsaid(rows) == ["attrec, where a row does not say otherwise: model.w=0.3, model.d=8"]
+
+
+def test_two_configurations_and_values_without_a_majority_are_told_in_full() -> None:
+    assert labels(variants({"w": 0.3}, {"w": 0.1})) == ["attrec (w=0.3)", "attrec (w=0.1)"]
+    curve = variants({"w": 0.0}, {"w": 0.5}, {"w": 1.0}, {"w": 0.5, "d": 4})
+    assert labels(curve) == ["attrec (w=0)", "attrec (w=0.5)", "attrec (w=1)", "attrec (w=0.5, d=4)"]
+    assert unsaid(curve) == []
+
+
+def test_a_key_that_a_row_lacks_is_told_where_most_have_it() -> None:
+    rows = variants({"eps": 1}, {"eps": 1, "w": 1}, {"eps": 1, "w": 2}, {}, {"eps": 1, "w": 3})
+    assert labels(rows) == ["attrec", "attrec (w=1)", "attrec (w=2)", "attrec (no eps)", "attrec (w=3)"]
