@@ -197,7 +197,7 @@ BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
         "made with another threads",
     ),
     "bare": (lambda file: file.write_bytes(checkpoint._content({"state": STATE})), "origin"),
-    "a folder": (lambda file: file.rename(file.with_name("aside")).parent.joinpath(file.name).mkdir(), "Is a directory"),
+    "folder": (lambda file: file.rename(file.with_name("aside")).with_name(file.name).mkdir(), "Is a directory"),
 }  # fmt: skip
 
 
