@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrec_bench import verbs
+from attrec_bench import stopping, verbs
 from attrec_bench.errors import require_choice
 from attrec_bench.help import HELP
 
@@ -27,12 +27,14 @@ def main() -> None:
     if verb in ("-h", "--help", "help"):
         print(HELP, end="")
         return
+    stopping.end_on_term()
     try:
         require_choice("verb", verb, VERBS)
         sys.path.append(os.getcwd())  # model._target_=mymodels.Mine; a console script does not look there by itself
         VERBS[verb](arguments)
-    except KeyboardInterrupt:
-        sys.exit(stopped("interrupted; finished runs are recorded, the same command goes on from there", 130))
+    except KeyboardInterrupt as error:
+        said = "interrupted; what is finished is kept, the same command goes on from there"
+        stopping.leave(stopped(said, stopping.exit_code(error)))
     except Exception as error:
         if os.environ.get("ATTREC_BENCH_TRACEBACK"):
             raise

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,17 +16,20 @@ from attrec_bench.contract import Counter, Learner, Scorer
 from attrec_bench.data.audit import audit, footnote
 from attrec_bench.data.interactions import Interactions, Ints
 from attrec_bench.data.splits import Split
-from attrec_bench.errors import require_bool, require_whole
+from attrec_bench.errors import require_bool, require_number, require_whole
 from attrec_bench.evaluation.candidates import lists, ranks_in
 from attrec_bench.evaluation.metrics import Ranks, means
 from attrec_bench.plan import Plan, plan
-from attrec_bench.results import machine, store
+from attrec_bench.results import checkpoint, machine, store
 from attrec_bench.results.record import Record
 from attrec_bench.training.batches import batches
 from attrec_bench.training.progress import reporter
-from attrec_bench.training.trainer import Optimizer, Progress, fit
+from attrec_bench.training.trainer import Keeper, Optimizer, Progress, as_module, fit
 
 WEIGHTS = "weights.pt"
+
+Keep = Callable[[torch.nn.Module, torch.device], AbstractContextManager[Keeper | None]]
+"""Opens what keeps the state of a training of this model."""
 
 
 def run(config: DictConfig, name: str, command: str) -> tuple[Record, bool]:
@@ -36,15 +40,22 @@ def run(config: DictConfig, name: str, command: str) -> tuple[Record, bool]:
     """
     require_whole("threads", config.threads, 1)
     require_bool("force", config.force)
+    if config.checkpoint is not None:
+        require_number(
+            "checkpoint", config.checkpoint, "be a number of seconds of at least 0, or null", lambda n: n >= 0
+        )
     torch.set_num_threads(config.threads)
     machine.reset_peak_memory()
     planned, root = plan(config, name), Path(config.runs)
     with store.lock(root, planned.identity):
         found = None if config.force else store.find(root, planned.identity)
+        if found is not None or config.force:  # of an earlier training, which has ended
+            checkpoint.discard(root, planned.identity)
         if found is not None:
             return found, True
-        model, record = trained(planned, command)
+        model, record = trained(planned, command, checkpoint.Place(root, planned.identity, config.checkpoint))
         store.save(root, record, lambda folder: save_weights(model, folder / WEIGHTS), force=config.force)
+        checkpoint.discard(root, planned.identity)
         return record, False
 
 
@@ -60,16 +71,18 @@ def validated(config: DictConfig, name: str, watch: Callable[[dict[str, float]],
     return progress.best_value
 
 
-def trained(planned: Plan, command: str) -> tuple[Scorer, Record]:
-    """Train, choose on validation, test once."""
+def trained(planned: Plan, command: str, place: checkpoint.Place) -> tuple[Scorer, Record]:
+    """Train, choose on validation, test once; ``place`` is for what an interrupted training goes on from."""
     split, data = planned.split, planned.interactions
     started = perf_counter()
-    model, progress = learnt(planned, split, validate=True)
+    model, progress = learnt(planned, split, validate=True, keep=partial(place.kept, "fit"))
     valid_users, valid = scored(planned, model, split.before, split.valid, progress, "valid")
-    seconds = {"fit": perf_counter() - started}
+    seconds = {"fit": perf_counter() - started + progress.earlier}
     if planned.config["protocol"]["refit"]:
-        model, _ = learnt(planned, split.refit(), validate=False, epochs=progress.best_epoch)
-        seconds["refit"] = perf_counter() - started - seconds["fit"]
+        started = perf_counter()
+        keep = partial(place.kept, "refit")
+        model, again = learnt(planned, split.refit(), validate=False, epochs=progress.best_epoch, keep=keep)
+        seconds["refit"] = perf_counter() - started + again.earlier
     tested = perf_counter()
     users, test = scored(planned, model, split.known, split.test, progress, "test")
     seconds["test"] = perf_counter() - tested
@@ -110,10 +123,11 @@ def learnt(
     validate: bool,
     epochs: int | None = None,
     watch: Callable[[dict[str, float]], None] | None = None,
+    keep: Keep | None = None,
 ) -> tuple[Scorer, Progress]:
     """Make a model and let it learn from ``split.train``; chosen on ``split.valid`` or trained for ``epochs``.
 
-    ``watch`` is called with each epoch's row of the history and may raise to stop.
+    ``watch`` is called with each epoch's row of the history and may raise to stop; ``keep`` opens what keeps the state.
     """
     model = on_device(planned.build_model(), planned.device)
     if isinstance(model, Counter):
@@ -129,7 +143,8 @@ def learnt(
     asked = lists(
         split.before, split.valid, planned.ranking, maxlen=model.maxlen, device=planned.device, purpose="valid"
     )
-    with reporter(planned.name, trainer["epochs"], trainer["monitor"]) as show:
+    keeping = nullcontext() if keep is None else keep(as_module(model), planned.device)
+    with reporter(planned.name, trainer["epochs"], trainer["monitor"]) as show, keeping as keeper:
 
         def report(row: dict[str, float]) -> None:
             show(row)
@@ -145,6 +160,7 @@ def learnt(
             optimizer=fused_on_cpu(planned.optimizer, planned.device),
             validate=validation if validate else None,
             report=report,
+            keeper=keeper,
             **trainer,
         )
     return model, progress

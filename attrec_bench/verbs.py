@@ -35,8 +35,7 @@ def table_verb(arguments: list[str]) -> None:
     if out is None:
         print(text, end="")
     else:
-        Path(out).write_text(text)
-        print(f"wrote {out}")
+        write(Path(out), text)
 
 
 def report_verb(arguments: list[str]) -> None:
@@ -102,6 +101,17 @@ def data_verb(arguments: list[str]) -> None:
     from attrec_bench.data_report import data_report
 
     print(data_report(arguments), end="")
+
+
+def write(out: Path, text: str) -> None:
+    """Write a file whole and say so; what is no file (a pipe, a device) is written as it is."""
+    from attrec_bench.results.whole import write_text
+
+    if out.exists() and not out.is_file():
+        out.write_text(text)
+    else:
+        write_text(out.resolve(), text)
+    print(f"wrote {out}")
 
 
 def wants_help(arguments: list[str], text: str) -> bool:

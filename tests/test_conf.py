@@ -66,5 +66,5 @@ def test_every_protocol_builds_a_split_function(name: str) -> None:
 @pytest.mark.parametrize("name", names("train"))
 def test_training_settings_are_the_keywords_of_trainer_and_batches(name: str) -> None:
     own = set(inspect.signature(fit).parameters) | set(inspect.signature(batches).parameters)
-    made = {"model", "data", "validate", "report", "train", "maxlen", "T", "seed", "device"}
+    made = {"model", "data", "validate", "report", "train", "maxlen", "T", "seed", "device", "keeper"}
     assert set(composed([f"train={name}"]).train) == own - made

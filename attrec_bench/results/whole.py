@@ -73,7 +73,7 @@ def tidy(root: Path) -> None:
     for left in _left(root, ".old-*"):
         if (root / left.name).exists():  # else it could not be put back, and is all there is
             shutil.rmtree(left.path, ignore_errors=True)
-    for left in (*_left(root, ".tmp-*"), *_left(root, "[!.]*/.tmp-*")):
+    for left in (*_left(root, ".tmp-*"), *_left(root, "[!.]*/.tmp-*"), *_left(root, ".checkpoints/.tmp-*")):
         if left.host == socket.gethostname() and not _alive(left.pid):  # other hosts' processes cannot be asked for
             _remove(left.path)
 
@@ -89,10 +89,19 @@ def sync(path: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a small file whole: a reader sees the old one or the new one."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole: a reader sees the old one or the new one, and a full disk keeps no half."""
     temporary = private(path.parent, "tmp", path.name)
-    temporary.write_text(text)
-    sync(temporary)
-    os.replace(temporary, path)
+    try:
+        temporary.write_bytes(content)
+        sync(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        _remove(temporary)
+        raise
 
 
 def _left(root: Path, pattern: str) -> Iterator[_Private]:

@@ -16,7 +16,7 @@ from attrec_bench.results.tracking import send_pending
 from attrec_bench.sweeping.census import Census, cost
 from attrec_bench.sweeping.progress import line, shown
 from attrec_bench.sweeping.sweep import Sweep, sweeps
-from attrec_bench.sweeping.team import Team, check_launcher, launched, local
+from attrec_bench.sweeping.team import SOON, Team, check_launcher, launched, local
 from attrec_bench.sweeping.watch import Watch, Watched
 
 POLL = 0.5
@@ -74,6 +74,9 @@ def follow(watched: Sequence[Watched], team: Team) -> None:
                 team.mend(sum(count.finished for count in counts))
         for error in () if team.far else dict.fromkeys(team.errors()):  # a launcher's was told when it ended
             log.warning("a worker ended with: %s", error)
+    except KeyboardInterrupt:
+        team.stop(SOON)
+        raise
     finally:
         team.stop()
 

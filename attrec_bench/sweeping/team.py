@@ -28,6 +28,9 @@ from attrec_bench.sweeping.endings import end_with_input, heeded
 GRACE = 20.0
 """Seconds that a worker has to end by itself."""
 
+SOON = 1.2
+"""Seconds that it has when somebody pressed Ctrl-C, who wants the prompt back; a trial cut off is given to another."""
+
 LONG = 300
 """Characters of a worker's last words that are told: a launcher puts a whole log into its error."""
 
@@ -90,9 +93,9 @@ class Team:
         failed = [self.log_of(number) for number, process in enumerate(self.processes) if process.poll()]
         return [last_words(file) for file in failed]
 
-    def stop(self) -> None:
-        """Let the workers end, and end those that do not."""
-        until = time.monotonic() + GRACE
+    def stop(self, grace: float = GRACE) -> None:
+        """Let the workers end, and end those that do not within so many seconds."""
+        until = time.monotonic() + grace
         for process in self.processes:
             close_input(process)
         for process in self.processes:

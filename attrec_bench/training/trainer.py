@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -29,12 +29,25 @@ class Progress:
     best_epoch: int = 0
     best_value: float = -math.inf
     best_state: dict[str, Tensor] | None = None
+    earlier: float = 0.0
+    """Seconds that interrupted processes have spent on what this one went on from."""
+    began: float = field(default_factory=time.perf_counter)
 
     def consider(self, epoch: int, value: float, model: nn.Module) -> None:
         """Keep the parameters if the monitored value is the best so far."""
         if value > self.best_value:
             self.best_epoch, self.best_value = epoch, value
             self.best_state = copy.deepcopy(model.state_dict())
+
+
+class Keeper(Protocol):
+    """Keeps what an interrupted training goes on from."""
+
+    def last(self) -> dict[str, Any] | None:
+        """Return the state that was kept last, or None."""
+
+    def offer(self, state: Callable[[], dict[str, Any]]) -> None:
+        """Hand over the state at the end of an epoch, to be kept or not; may raise to stop."""
 
 
 def fit(
@@ -48,20 +61,25 @@ def fit(
     monitor: str,
     validate: Validate | None,
     report: Report,
+    keeper: Keeper | None = None,
 ) -> Progress:
     """Train ``model`` in place and leave it with the parameters of the chosen epoch.
 
     With ``validate`` (a function that returns validation metrics), the epoch with the highest ``monitor`` is chosen and
     training stops after ``patience`` validations without a better one; without, all ``epochs`` are trained and the
-    last is kept. ``report`` is called with each epoch's row of the history.
+    last is kept. ``report`` is called with each epoch's row of the history. With a ``keeper`` that has kept the state
+    of the same training, it goes on from there, to the same result bit for bit.
 
     Raises FloatingPointError, naming the epoch, when the loss or a score is no longer finite.
     """
     for name, value in {"epochs": epochs, "patience": patience, "eval_every": eval_every}.items():
         require_whole(f"train.{name}", value, 1)
     module = as_module(model)
-    steps, progress = optimizer(module.parameters()), Progress()
-    for epoch in range(1, epochs + 1):
+    steps = optimizer(module.parameters())
+    progress = resumed(keeper.last() if keeper else None, module, steps)
+    for row in progress.history:
+        report(row)
+    for epoch in range(len(progress.history) + 1, epochs + 1):
         row = train_epoch(model, data, steps, epoch)
         if validate is not None and (epoch % eval_every == 0 or epoch == epochs):
             row |= validated(validate, module, epoch)
@@ -70,12 +88,38 @@ def fit(
         report(row)
         if validate is not None and epoch - progress.best_epoch >= patience * eval_every:
             break
+        if keeper:
+            keeper.offer(lambda: state_of(module, steps, progress))
     if progress.best_state is None:
         progress.best_epoch = epochs
     else:
         module.load_state_dict(progress.best_state)
     module.eval()
     return progress
+
+
+def state_of(module: nn.Module, steps: torch.optim.Optimizer, progress: Progress) -> dict[str, Any]:
+    """Return all that the next epochs depend on, as tensors, numbers, strings, lists and dicts: no generator is in it,
+    since every epoch derives its own.
+    """
+    return {
+        "model": dict(module.state_dict()),
+        "optimizer": steps.state_dict(),
+        "history": progress.history,
+        "best_epoch": progress.best_epoch,
+        "best_value": progress.best_value,
+        "best_state": None if progress.best_state is None else dict(progress.best_state),
+        "earlier": progress.earlier + time.perf_counter() - progress.began,
+    }
+
+
+def resumed(state: dict[str, Any] | None, module: nn.Module, steps: torch.optim.Optimizer) -> Progress:
+    """Put model and optimiser into a kept state, and return what was known then; without a state, nothing is known."""
+    if state is None:
+        return Progress()
+    module.load_state_dict(state["model"])
+    steps.load_state_dict(state["optimizer"])
+    return Progress(**{key: state[key] for key in ("history", "best_epoch", "best_value", "best_state", "earlier")})
 
 
 def train_epoch(model: Learner, data: Batches, steps: torch.optim.Optimizer, epoch: int) -> dict[str, float]:
