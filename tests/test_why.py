@@ -116,6 +116,13 @@ def test_a_short_name_differs_as_the_models_own_keyword(tmp_path: Path) -> None:
     assert "seed" not in found.keys
 
 
+def test_a_key_that_one_side_lacks_is_told() -> None:
+    said = differing(make_record("popularity", None, train=None)).words().split(", ")
+    assert "model._target_=baselines.popularity (YAML baselines.popularity.Popularity)" in said
+    assert "protocol.tie_seed=null (not in YAML)" in said  # which an order that is not random does not consume
+    assert "no dataset.k_core (YAML null)" in said
+
+
 def test_a_model_without_a_yaml_file_says_so() -> None:
     said = differing(make_record("Foo", 0)).words()
     assert said.startswith("unknown, since its YAML files cannot be composed: model must be one of")

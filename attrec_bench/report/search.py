@@ -13,7 +13,7 @@ from attrec_bench.results.ledger import Ledger, expected_best, note
 NAME, TITLE = "search", "Sweeps"
 MISSING = "they need a tuned row: attrec-bench sweep dataset=... model=attrec n_trials=40"
 WORDS = (
-    "All values here are of validation. A marker is a trial in the order of the study, a pruned one at the value it "
+    "The pictures here are of validation. A marker is a trial in the order of the study, a pruned one at the value it "
     "had reached; the line is the best so far. The expected best of n trials tells what a search of n trials would "
     "have found on average, so models may be compared at one n."
 )

@@ -27,7 +27,13 @@ class Differing:
         """``train.epochs=8 (YAML 100)``, or that there is no difference."""
         if self.unknown:
             return self.unknown
-        return ", ".join(f"{key}={mine} (YAML {own})" for key, (mine, own) in self.keys.items()) or "nothing"
+        return ", ".join(_words(key, *values) for key, values in self.keys.items()) or "nothing"
+
+
+def _words(key: str, mine: str | None, own: str | None) -> str:
+    if mine is None:
+        return f"no {key} (YAML {own})"
+    return f"{key}={mine} ({'not in YAML' if own is None else f'YAML {own}'})"
 
 
 def differing(record: Record) -> Differing:
