@@ -71,6 +71,14 @@ def test_labels_name_exactly_the_keys_that_differ() -> None:
     }
 
 
+def test_long_numbers_are_cut_in_labels_while_these_still_differ() -> None:
+    far, near = 0.0916120511368339, 0.09161205
+    apart = [make_record(keywords={"w": w}) for w in (far, 0.2)]
+    assert {row.label for row in one(apart).rows} == {"attrec (w=0.09161)", "attrec (w=0.2)"}
+    close = [make_record(keywords={"w": w}) for w in (far, near)]
+    assert {row.label for row in one(close).rows} == {f"attrec (w={far})", f"attrec (w={near})"}
+
+
 def test_a_name_that_two_sections_share_is_written_in_full() -> None:
     records = [
         make_record(keywords={"l2": 0}, train={**TRAIN, "l2": 0}),

@@ -6,6 +6,9 @@ from typing import Any
 
 from attrec_bench.results.record import Record, digest, flatten, text
 
+DIGITS = 4
+"""Significant digits of numbers in a label."""
+
 
 def settings_of(record: Record) -> dict[str, Any]:
     """What makes a row: neither the seed nor what the whole table shares."""
@@ -15,20 +18,25 @@ def settings_of(record: Record) -> dict[str, Any]:
 def labels(variants: Sequence[Sequence[Record]]) -> list[str]:
     """One label for each configuration of a model, naming the keys that differ: "attrec (w=0.2)".
 
+    Numbers are cut to a few digits where the labels still differ: what a search found has sixteen.
     A value that more than half of four or more configurations share goes without saying: where each changes one thing
     of the same settings, its label says that one thing, and a note gives the others.
     """
-    settings = [settings_of(variant[0]) for variant in variants]
+    model, settings = variants[0][0].model, [settings_of(variant[0]) for variant in variants]
     keys = differing(settings)
     last = [key.rpartition(".")[2] for key in keys]
     names = {key: name if last.count(name) == 1 else key for key, name in zip(keys, last, strict=True)}
     usual = usual_of(settings, keys)
-    told = [
-        [said(names[key], key, each) for key in keys if held(key, each) != usual.get(key, held(key, {}))]
-        for each in settings
-    ]
-    model = variants[0][0].model
-    return [f"{model} ({', '.join(each)})" if each else model for each in told]
+
+    def told(digits: int | None) -> list[str]:
+        parts = [
+            [said(names[key], key, each, digits) for key in keys if held(key, each) != usual.get(key, held(key, {}))]
+            for each in settings
+        ]
+        return [f"{model} ({', '.join(each)})" if each else model for each in parts]
+
+    short = told(DIGITS)
+    return short if len(set(short)) == len(short) else told(None)
 
 
 def unsaid(variants: Sequence[Sequence[Record]]) -> list[str]:
@@ -51,9 +59,12 @@ def held(key: str, settings: Mapping[str, Any]) -> str:
     return digest([key in settings, settings.get(key)])
 
 
-def said(name: str, key: str, settings: Mapping[str, Any]) -> str:
-    """w=0.2, or ``no w`` where these settings have no such key."""
-    return f"{name}={text(settings[key])}" if key in settings else f"no {name}"
+def said(name: str, key: str, settings: Mapping[str, Any], digits: int | None = None) -> str:
+    """w=0.2, to so many significant digits; or ``no w`` where these settings have no such key."""
+    if key not in settings:
+        return f"no {name}"
+    value = settings[key]
+    return f"{name}={text(float(f'{value:.{digits}g}') if digits and isinstance(value, float) else value)}"
 
 
 def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
