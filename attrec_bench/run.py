@@ -1,6 +1,7 @@
 """Plan -> trained model -> Record: train, choose on validation, test once, write down."""
 
 import inspect
+import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -48,12 +49,13 @@ def run(config: DictConfig, name: str, command: str) -> tuple[Record, bool]:
     machine.reset_peak_memory()
     planned, root = plan(config, name), Path(config.runs)
     with store.lock(root, planned.identity):
-        found = None if config.force else store.find(root, planned.identity)
+        found = store.find(root, planned.identity)
         if found is not None or config.force:  # of an earlier training, which has ended
             checkpoint.discard(root, planned.identity)
-        if found is not None:
+        if found is not None and not config.force:
             return found, True
         model, record = trained(planned, command, checkpoint.Place(root, planned.identity, config.checkpoint))
+        record = replace(record, created=store.in_order(root, record.created, found))
         store.save(root, record, lambda folder: save_weights(model, folder / WEIGHTS), force=config.force)
         checkpoint.discard(root, planned.identity)
         return record, False
@@ -190,4 +192,6 @@ def on_device(model: Any, device: torch.device) -> Any:
 def save_weights(model: Any, file: Path) -> None:
     """Write the parameters of a model that learns by gradient; others are counted anew from the data."""
     if isinstance(model, torch.nn.Module) and isinstance(model, Learner):
-        torch.save(model.state_dict(), file)
+        buffer = io.BytesIO()  # torch.save itself says of a full disk "unexpected pos 62400"
+        torch.save(model.state_dict(), buffer)
+        file.write_bytes(buffer.getvalue())

@@ -105,10 +105,11 @@ def data_verb(arguments: list[str]) -> None:
 
 def write(out: Path, text: str) -> None:
     """Write a file whole and say so; what is no file (a pipe, a device) is written as it is."""
-    from attrec_bench.results.whole import write_text
+    from attrec_bench.results.whole import named, write_text
 
     if out.exists() and not out.is_file():
-        out.write_text(text)
+        with named(out):
+            out.write_text(text)
     else:
         write_text(out.resolve(), text)
     print(f"wrote {out}")

@@ -49,7 +49,7 @@ class Job:
     def runs(self) -> Path:
         return self.folder / "runs"
 
-    def start(self) -> "subprocess.Popen[str]":
+    def start(self) -> "subprocess.Popen[bytes]":
         with (self.folder / "said").open("w") as said:
             command = [sys.executable, "-m", "attrec_bench.cli", *self.arguments]
             return subprocess.Popen(command, cwd=self.folder, env=environment(self), stdout=said, stderr=said)

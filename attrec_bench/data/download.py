@@ -6,6 +6,7 @@ The caller holds a lock. Every failure of the network or the disk is an OSError;
 """
 
 import hashlib
+import json
 import sys
 import zipfile
 from contextlib import suppress
@@ -24,6 +25,8 @@ ATTEMPTS = 4
 """How often a broken connection is taken up again before the user has to."""
 TIMEOUT = 30.0
 """Seconds without a byte after which a connection counts as broken."""
+SUMS = ".sums.json"
+"""Beside downloaded files: name -> sha256 as they were when their archive's sum had been checked."""
 _BLOCK = 1 << 16
 _NOTHING_LEFT = 416  # the answer to a Range that starts at the end of the file
 
@@ -88,6 +91,32 @@ def _size(part: Path) -> int:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def note_sums(folder: Path, names: list[str]) -> None:
+    """Write down the sums of files that have just been downloaded, whole."""
+    sums = {name: _sha256(folder / name) for name in names if (folder / name).is_file()}
+    part = folder / f"{SUMS}.part"
+    part.write_text(json.dumps(sums))
+    part.replace(folder / SUMS)
+
+
+def check_sum(file: Path) -> None:
+    """Raise InputError where a file that was downloaded, or one that came with it, is not as it was any more."""
+    try:
+        sums = json.loads((file.parent / SUMS).read_text())
+        changed = [name for name, known in sums.items() if _sha256(file.parent / name) != known]
+    except FileNotFoundError as error:
+        if error.filename is None or Path(error.filename).name == SUMS:
+            return  # put there by hand, or by an older version
+        changed = [Path(error.filename).name]
+    except (ValueError, AttributeError):
+        changed = [SUMS]
+    if changed:
+        raise InputError(
+            f"{file.parent / changed[0]} is not as it was downloaded; delete the folder {file.parent}, and the same "
+            "command downloads it again"
+        )
 
 
 def unpack(archive: Path, members: list[str], folder: Path) -> None:

@@ -18,7 +18,7 @@ from filelock import FileLock
 from platformdirs import user_cache_dir
 
 from attrec_bench.data import sources
-from attrec_bench.data.download import fetch, unpack
+from attrec_bench.data.download import check_sum, fetch, note_sums, unpack
 from attrec_bench.data.filters import Filters, filtered
 from attrec_bench.data.interactions import CLOCKS, Interactions
 from attrec_bench.errors import InputError, require, require_choice
@@ -160,6 +160,7 @@ def locate(
     places = [Path(shared).expanduser() / folder] if shared else []
     found = _first([*places, cache], files)
     if found is not None:
+        check_sum(found)
         return found
     hint = (
         f"put {' or '.join(files)} into ${VARIABLE}/{folder}/ or {cache}/, or give dataset.path=FILE; "
@@ -198,6 +199,7 @@ def _download(cache: Path, files: list[str], url: str, sha256: str, members: lis
             if members:
                 unpack(archive, members, cache)
                 archive.unlink()
+            note_sums(cache, [Path(member).name for member in members] or [archive.name])
             found = _first([cache], files)
     if found is None:
         raise InputError(f"{url} holds none of {', '.join(files)}")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -104,3 +104,8 @@ def peak_memory_mib() -> float:
 def now() -> str:
     """The time in UTC, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def just_after(created: str) -> str:
+    """Return the next millisecond."""
+    return (datetime.fromisoformat(created) + timedelta(milliseconds=1)).isoformat(timespec="milliseconds")

@@ -4,6 +4,7 @@
                          ranks.npz     users [n], ranks [n]
                          ...           what the run adds, e.g. weights
     root/.tmp-...   being written      root/.old-...   being replaced      root/.locks/   one file a run
+    root/.newest    when the newest record was made
 
 A kill at any moment leaves at most a .tmp- folder, which nobody reads, or an .old- folder, which is put back.
 """
@@ -15,6 +16,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,13 @@ import numpy as np
 from filelock import Timeout
 
 from attrec_bench.errors import InputError
-from attrec_bench.results import whole
+from attrec_bench.results import machine, whole
 from attrec_bench.results.record import ARRAYS, SHORT, Record, digest, from_plain, to_plain
 
 RECORD, RANKS = "record.json", "ranks.npz"
+NEWEST = ".newest"
+"""A file that says when the newest record was made."""
+
 FORMAT = 1
 """Of record.json; a reader refuses another."""
 
@@ -53,12 +58,39 @@ def save(root: Path, record: Record, write_files: Callable[[Path], object] | Non
         temporary = whole.private(root, "tmp", folder.name)
         temporary.mkdir()
         try:
-            _write(temporary, record, write_files)
-            whole.replace(folder, temporary)
+            with whole.named(root):
+                _write(temporary, record, write_files)
+                whole.replace(folder, temporary)
         except BaseException:  # Ctrl-C too must leave nothing
             shutil.rmtree(temporary, ignore_errors=True)
             raise
     return folder
+
+
+def in_order(root: Path, now: str, replaced: Record | None = None) -> str:
+    """Return when a record is made, for its ``created``: now, but later than the record before and the one it replaces.
+
+    Tables show the newest record and the newest program, and MLflow gets what is newer than what it has: a clock that
+    was set back must not make the newest record an old one.
+    """
+    file = root / NEWEST
+    with whole.lock_of(root, "newest"):
+        before = file.read_text() if file.exists() else ""
+        latest = max(filter(_is_time, (before, replaced.created if replaced else "")), default="")
+        if latest >= now:
+            log.warning(
+                "the clock stands at %s, before the newest record's %s; it is counted on from there", now, latest
+            )
+            now = machine.just_after(latest)
+        whole.write_text(file, now)
+    return now
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False  # none, or a broken file
 
 
 def find(root: Path, identity: str) -> Record | None:

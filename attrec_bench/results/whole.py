@@ -8,7 +8,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import NamedTuple
@@ -78,6 +78,17 @@ def tidy(root: Path) -> None:
             _remove(left.path)
 
 
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Let an error of the disk that names no file, as that of a full one, name this path."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno and not error.filename:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+
+
 def sync(path: Path) -> None:
     """Make the disk keep a file, or the names in a folder."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -96,9 +107,10 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole: a reader sees the old one or the new one, and a full disk keeps no half."""
     temporary = private(path.parent, "tmp", path.name)
     try:
-        temporary.write_bytes(content)
-        sync(temporary)
-        os.replace(temporary, path)
+        with named(path):
+            temporary.write_bytes(content)
+            sync(temporary)
+            os.replace(temporary, path)
     except BaseException:
         _remove(temporary)
         raise

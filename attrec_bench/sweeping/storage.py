@@ -3,6 +3,7 @@
 Both come with a lock that the kernel or the server takes from a dead process at once, so that nobody waits for it.
 """
 
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -68,7 +69,10 @@ def journal(file: Path) -> Storage:
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = WholeLines(file)
     lock.acquire()  # a torn line must be gone before the first reading
-    lock.release()
+    try:
+        check_lines(file)
+    finally:
+        lock.release()
     # Optuna asks a lock for acquire and release only, and does not export the class it names
     backend = JournalFileBackend(str(file), lock_obj=lock)  # type: ignore[arg-type]
     locks = [partial(FileLock, f"{file}.{name}.lock") for name in ("trials", "mlflow")]
@@ -96,6 +100,21 @@ class WholeLines:
     def release(self) -> None:
         """Let the next one write."""
         self.lock.release()
+
+
+def check_lines(file: Path) -> None:
+    """Raise InputError, with the line's number, where a journal's line is none of Optuna's: a damaged disk or hand."""
+    lines = file.read_bytes().splitlines() if file.exists() else []
+    for number, line in enumerate(lines, 1):
+        try:
+            fine = "op_code" in json.loads(line)
+        except (ValueError, TypeError, RecursionError):
+            fine = False
+        if not fine:
+            raise InputError(
+                f"storage {file} is not as it was written, from line {number} on: put a copy of it back, or move it "
+                "away to search anew; the records beside it are whole"
+            )
 
 
 def cut_torn_line(file: Path) -> None:
