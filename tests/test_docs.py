@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+from attrec_bench.configuration import conf_folder
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 FILE = re.compile(r"^`(?P<name>[\w./]+)`\n\n```\w+\n(?P<text>.*?)^```$", re.M | re.S)
@@ -48,6 +51,22 @@ def test_data_and_a_model_from_outside_go_through_run_sweep_and_table(tmp_path: 
     assert "mine tuned in study mine-mine: 2 trials" in " ".join(tuned.split())
     checked = printed["python -m pytest -q test_mymodels.py"]
     assert re.search(r"\b9 passed\b", checked), checked
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_every_ablation_gives_a_row_for_each_of_its_values(tmp_path: Path) -> None:
+    folder = conf_folder() / "experiment" / "ablation"
+    small = "dataset.n_users=40 dataset.n_items=60 dataset.n_interactions=900 train.epochs=1 tracking.uri=off"
+    changed = 0
+    for file in sorted(folder.glob("*.yaml")):
+        values = yaml.safe_load(file.read_text())["hydra"]["sweeper"]["params"].values()
+        told = typed(f"attrec-bench run -m experiment=ablation/{file.stem} {small} seed=0", tmp_path)
+        runs = max(len(str(each).split(",")) for each in values)
+        assert len(told.splitlines()) == runs, told
+        changed += max(runs - 1, 1)  # the base is one of the values, but of the optimiser's
+    rows = typed("attrec-bench table against=attrec format=csv-wide", tmp_path).splitlines()
+    assert sum(",attrec,model," in line for line in rows) == changed + 1
 
 
 def rows_of(table: str) -> set[str]:
