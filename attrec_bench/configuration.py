@@ -3,31 +3,29 @@
 import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attrec_bench import targets
 from attrec_bench.errors import InputError
+from attrec_bench.targets import PACKAGE, conf_folder
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-PACKAGE = Path(__file__).resolve().parent
+__all__ = ["PACKAGE", "composed", "conf_folder", "explained", "keys_of", "model_name", "with_tie_draws"]
 
 
-def conf_folder() -> Path:
-    """Return the folder of the YAML files: inside an installed package, beside it in a checkout."""
-    inside = PACKAGE / "conf"
-    return inside if inside.is_dir() else PACKAGE.parent / "conf"
-
-
-def composed(overrides: list[str], name: str = "config") -> "DictConfig":
+def composed(overrides: list[str], name: str = "config", trusted: bool = True) -> "DictConfig":
     """Overrides as on the command line -> the configuration in conf/NAME.yaml, outside a Hydra job.
 
+    ``trusted`` says that the user gave the overrides, so that the classes they name may be made.
     Raises InputError for a key that this configuration lacks, Hydra's own errors for other mistakes.
     """
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
 
+    if trusted:
+        targets.named(overrides)
     try:
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
             return compose(name, overrides)

@@ -34,6 +34,7 @@ attrec-bench recommend run=ID user=USER [k=10] [runs=FOLDER]: the k items that a
   run=ID              the start of a run's identity, as `run` prints it
   user=USER           the user's original id
   dataset.path=FILE   where the run's data lie now, if not where they lay
+  trust=PKG.CLASS     the run's model is this class of yours or of somebody else, whose code may be run
 The window's items are shown with the attention they receive, where the model has attention.
 """
 
@@ -44,6 +45,7 @@ at a time: how far each moves every metric, and, for several runs, where their o
   run=ID              the start of a run's identity, as `run` prints it
   metrics=HR@10,MRR   columns
   dataset.path=FILE   where the runs' data lie now, if not where they lay
+  trust=PKG.CLASS     a run's model is this class of yours or of somebody else, whose code may be run
 Nothing is trained: under another tie order too it is the model that was trained under the recorded one.
 """
 

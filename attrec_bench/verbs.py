@@ -44,7 +44,8 @@ def recommend_verb(arguments: list[str]) -> None:
         return
     from attrec_bench.recommend import recommend
 
-    given = only(pairs(arguments), ("run", "user", "k", "runs", "dataset.path"))
+    given = only(pairs(arguments), ("run", "user", "k", "runs", "dataset.path", "trust"))
+    trust(given)
     for key in ("run", "user"):
         if key not in given:
             raise InputError(f"recommend needs {key}=..., got {' '.join(arguments) or 'nothing'}")
@@ -61,7 +62,8 @@ def explain_verb(arguments: list[str]) -> None:
         return
     from attrec_bench.explain import explain
 
-    given = only(pairs(arguments), ("run", "metrics", "runs", "dataset.path"))
+    given = only(pairs(arguments), ("run", "metrics", "runs", "dataset.path", "trust"))
+    trust(given)
     print(explain(runs_folder(given.pop("runs", None)), given), end="")
 
 
@@ -107,6 +109,13 @@ def only(given: dict[str, str], keys: tuple[str, ...]) -> dict[str, str]:
     for key in given:
         require_choice("key", key, keys)
     return given
+
+
+def trust(given: dict[str, str]) -> None:
+    """Take ``trust``, a class whose code may be run although a record names it, out of what was given."""
+    from attrec_bench.targets import named
+
+    named([f"_target_={given.pop('trust', '')}"])
 
 
 def runs_folder(given: str | None) -> Path:
