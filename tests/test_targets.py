@@ -58,7 +58,8 @@ def test_what_the_suite_ships_and_torchs_optimisers_are_allowed() -> None:
 def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A module that leaves a trace when it is imported."""
     (tmp_path / "evil.py").write_text(
-        f"import pathlib\npathlib.Path({str(tmp_path / 'ran')!r}).touch()\nfrom baselines.popularity import Popularity as Own\n"
+        f"import pathlib\npathlib.Path({str(tmp_path / 'ran')!r}).touch()\n"
+        "from baselines.popularity import Popularity as Own\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     sys.modules.pop("evil", None)
