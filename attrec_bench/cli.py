@@ -107,7 +107,9 @@ def run_job(config: "DictConfig", settings: Any) -> None:
     from attrec_bench.results.captions import sampled
     from attrec_bench.results.marks import store_uri
     from attrec_bench.run import run
+    from attrec_bench.targets import named
 
+    named(settings.overrides.task)
     if config.tracking.uri != "off":
         store_uri(Path(config.runs), config.tracking.uri)  # an address that cannot be one is told before training
     command = shlex.join(["attrec-bench", "run", *settings.overrides.task])

@@ -6,36 +6,32 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attrec_bench import targets
 from attrec_bench.errors import InputError
+from attrec_bench.targets import PACKAGE, conf_folder
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-PACKAGE = Path(__file__).resolve().parent
-
-OWN = Path("conf")
-"""Where the user's own choices lie, conf/model/mine.yaml, in the current folder."""
-
-
-def conf_folder() -> Path:
-    """Return the folder of the YAML files: inside an installed package, beside it in a checkout."""
-    inside = PACKAGE / "conf"
-    return inside if inside.is_dir() else PACKAGE.parent / "conf"
+__all__ = ["PACKAGE", "composed", "conf_folder", "explained", "keys_of", "model_name", "with_tie_draws"]
 
 
 def searched() -> list[str]:
     """Return the override by which Hydra searches the user's own folder, after ours; none where there is no such."""
-    return ["hydra.searchpath=[file://conf]"] if OWN.is_dir() and OWN.resolve() != conf_folder() else []
+    return ["hydra.searchpath=[file://conf]"] if targets.own_folder() is not None else []
 
 
-def composed(overrides: list[str], name: str = "config") -> "DictConfig":
+def composed(overrides: list[str], name: str = "config", trusted: bool = True) -> "DictConfig":
     """Overrides as on the command line -> the configuration in conf/NAME.yaml, outside a Hydra job.
 
+    ``trusted`` says that the user gave the overrides, so that the classes they name may be made.
     Raises InputError for a key that this configuration lacks, Hydra's own errors for other mistakes.
     """
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
 
+    if trusted:
+        targets.named(overrides)
     try:
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
             return compose(name, [*overrides, *searched()])
@@ -74,7 +70,7 @@ def model_name(config: "DictConfig", choice: str) -> str:
     """Return the model's choice, or the class's own name where the user put another class in its place."""
     import yaml
 
-    for folder in (conf_folder(), OWN):
+    for folder in (conf_folder(), Path("conf")):
         file = folder / "model" / f"{choice}.yaml"
         if file.is_file() and yaml.safe_load(file.read_text())["_target_"] == config.model._target_:
             return choice

@@ -11,8 +11,10 @@ attrec-bench: sequential recommendation models under one protocol
   attrec-bench why dataset=ml-100k model=attrec metric=HR@10    what stands behind one value of the table
   attrec-bench recommend run=ID user=42 k=10                what a recorded model recommends, and why
   attrec-bench explain run=ID                               how far each choice of the protocol moves its figures
+  attrec-bench export run=ID out=bundle.zip                 a run that others can check: attrec-bench verify bundle.zip
   attrec-bench data ml-100k                                 fetch, check and describe a data set
   attrec-bench data audit ml-100k                           ties, repeats, recall ceiling: what a figure on it is worth
+  attrec-bench doctor                                       versions, data, stores, device: what is wrong and what to do
 
 Each verb explains itself: attrec-bench VERB --help. dataset=planted needs no data and no network.
 """
@@ -61,6 +63,7 @@ attrec-bench recommend run=ID user=USER [k=10] [runs=FOLDER]: the k items that a
   run=ID              the start of a run's identity, as `run` prints it
   user=USER           the user's original id
   dataset.path=FILE   where the run's data lie now, if not where they lay
+  trust=PKG.CLASS     the run's model is this class of yours or of somebody else, whose code may be run
 The window's items are shown with the attention they receive, where the model has attention.
 """
 
@@ -71,7 +74,32 @@ at a time: how far each moves every metric, and, for several runs, where their o
   run=ID              the start of a run's identity, as `run` prints it
   metrics=HR@10,MRR   columns
   dataset.path=FILE   where the runs' data lie now, if not where they lay
+  trust=PKG.CLASS     a run's model is this class of yours or of somebody else, whose code may be run
 Nothing is trained: under another tie order too it is the model that was trained under the recorded one.
+"""
+
+EXPORT_HELP = """\
+attrec-bench export run=ID out=FILE [k=50] [runs=FOLDER]: a recorded run as one file
+
+  out=bundle.zip      configuration, ranks, weights, the data's sum, each user's k best items; for attrec-bench verify
+  out=lists.tsv       only the k best items of each user: user_id, item_id, score
+  dataset.path=FILE   where the run's data lie now, if not where they lay
+  trust=PKG.CLASS     the run's model is this class of yours or of somebody else, whose code may be run
+"""
+
+VERIFY_HELP = """\
+attrec-bench verify bundle.zip: check an exported run; the exit code is 1, and one line names it, for any mismatch
+
+Sums and metrics are checked always; where the run's data are on this machine, its weights are scored again: every rank
+and every list must come out.
+  dataset.path=FILE   where the run's data lie here
+  trust=PKG.CLASS     the run's model is this class of yours or of somebody else, whose code may be run
+"""
+
+DOCTOR_HELP = """\
+attrec-bench doctor [runs=FOLDER]: look at versions, data, records, stores, device and disk, and say what to do
+
+The exit code is 1 where something is broken. Nothing is changed.
 """
 
 DATA_HELP = """\

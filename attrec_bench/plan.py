@@ -12,6 +12,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from attrec_bench import targets
 from attrec_bench.contract import Scorer
 from attrec_bench.data.interactions import Interactions
 from attrec_bench.data.splits import Split
@@ -85,7 +86,11 @@ def plan(config: DictConfig, name: str) -> Plan:
 
 
 def build(node: DictConfig, **facts: Any) -> Any:
-    """Make the object that a node names; facts that only the data know go in as keywords."""
+    """Make the object that a node names; facts that only the data know go in as keywords.
+
+    Raises InputError for a target that is neither the suite's nor named by the user.
+    """
+    targets.check(OmegaConf.to_container(node, resolve=True))
     return instantiate(node, **facts, _convert_="all")
 
 
@@ -101,6 +106,7 @@ def ranking_of(protocol: DictConfig) -> Ranking:
 
 def class_of(path: str) -> type:
     """Dotted path of a class -> the class; one that cannot be imported is an error that says why."""
+    targets.check({"_target_": path})
     module, _, name = path.rpartition(".")
     try:
         kind: type = getattr(import_module(module), name)

@@ -51,8 +51,8 @@ def restored(folder: Path, record: Record, planned: Plan) -> Any:
 
 def plan_of(record: Record, path: str | None) -> Plan:
     """Rebuild a recorded run's plan: model and protocol as recorded, only the data's place from its command."""
-    overrides = shlex.split(record.command)[2:] + ([] if path is None else [f"dataset.path={path}"])
-    config = composed(overrides)
+    given = [each for each in shlex.split(record.command)[2:] if not each.lstrip("+~").startswith("hydra")]
+    config = composed(given + ([] if path is None else [f"dataset.path={path}"]), trusted=False)
     with open_dict(config):
         config.model = OmegaConf.create(dict(record.config["model"]))
         config.protocol = OmegaConf.merge(config.protocol, record.config["protocol"])

@@ -6,7 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from attrec_bench.errors import InputError, require_choice
-from attrec_bench.help import DATA_HELP, EXPLAIN_HELP, RECOMMEND_HELP, REPORT_HELP, TABLE_HELP, WHY_HELP
+from attrec_bench.help import (
+    DATA_HELP,
+    DOCTOR_HELP,
+    EXPLAIN_HELP,
+    EXPORT_HELP,
+    RECOMMEND_HELP,
+    REPORT_HELP,
+    TABLE_HELP,
+    VERIFY_HELP,
+    WHY_HELP,
+)
 
 
 def table_verb(arguments: list[str]) -> None:
@@ -73,7 +83,8 @@ def recommend_verb(arguments: list[str]) -> None:
         return
     from attrec_bench.recommend import recommend
 
-    given = only(pairs(arguments), ("run", "user", "k", "runs", "dataset.path"))
+    given = only(pairs(arguments), ("run", "user", "k", "runs", "dataset.path", "trust"))
+    trust(given)
     for key in ("run", "user"):
         if key not in given:
             raise InputError(f"recommend needs {key}=..., got {' '.join(arguments) or 'nothing'}")
@@ -90,7 +101,8 @@ def explain_verb(arguments: list[str]) -> None:
         return
     from attrec_bench.explain import explain
 
-    given = only(pairs(arguments), ("run", "metrics", "runs", "dataset.path"))
+    given = only(pairs(arguments), ("run", "metrics", "runs", "dataset.path", "trust"))
+    trust(given)
     print(explain(runs_folder(given.pop("runs", None)), given), end="")
 
 
@@ -113,6 +125,50 @@ def write(out: Path, text: str) -> None:
     else:
         write_text(out.resolve(), text)
     print(f"wrote {out}")
+
+
+def export_verb(arguments: list[str]) -> None:
+    """Write a recorded run as one zip that others can check, or its lists as TSV."""
+    if wants_help(arguments, EXPORT_HELP):
+        return
+    from attrec_bench.bundle import export
+
+    given = only(pairs(arguments), ("run", "out", "k", "runs", "dataset.path", "trust"))
+    trust(given)
+    for key in ("run", "out"):
+        if key not in given:
+            raise InputError(f"export needs {key}=..., got {' '.join(arguments) or 'nothing'}")
+    k = given.get("k", "50")
+    if not k.isdecimal() or int(k) < 1:
+        raise InputError(f"k must be a whole number of at least 1, got {k!r}")
+    runs = runs_folder(given.get("runs"))
+    print(export(runs, given["run"], Path(given["out"]), int(k), given.get("dataset.path")), end="")
+
+
+def verify_verb(arguments: list[str]) -> None:
+    """Check somebody's bundle."""
+    if wants_help(arguments, VERIFY_HELP):
+        return
+    from attrec_bench.bundle import verify
+
+    files = [each for each in arguments if "=" not in each]
+    given = only(pairs([each for each in arguments if "=" in each]), ("dataset.path", "trust"))
+    trust(given)
+    if len(files) != 1:
+        raise InputError(f"verify needs one bundle, got {' '.join(files) or 'nothing'}")
+    print(verify(Path(files[0]), given.get("dataset.path")), end="")
+
+
+def doctor_verb(arguments: list[str]) -> None:
+    """Print what is as it should be and what is not; the exit code is 1 where something is broken."""
+    if wants_help(arguments, DOCTOR_HELP):
+        return
+    from attrec_bench.doctor import BROKEN, doctor
+
+    given = only(pairs(arguments), ("runs",))
+    findings = doctor(Path(given.get("runs") or os.environ.get("ATTREC_BENCH_RUNS") or "runs"))
+    print("\n".join(map(str, findings)))
+    sys.exit(any(finding.grade == BROKEN for finding in findings))
 
 
 def wants_help(arguments: list[str], text: str) -> bool:
@@ -138,6 +194,13 @@ def only(given: dict[str, str], keys: tuple[str, ...]) -> dict[str, str]:
     return given
 
 
+def trust(given: dict[str, str]) -> None:
+    """Take ``trust``, a class whose code may be run although a record names it, out of what was given."""
+    from attrec_bench.targets import named
+
+    named([f"_target_={given.pop('trust', '')}"])
+
+
 def runs_folder(given: str | None) -> Path:
     """Return the folder of the records; one that is not there is an error."""
     folder = Path(given or os.environ.get("ATTREC_BENCH_RUNS") or "runs")
@@ -153,4 +216,7 @@ VERBS: dict[str, Callable[[list[str]], None]] = {
     "recommend": recommend_verb,
     "explain": explain_verb,
     "data": data_verb,
+    "export": export_verb,
+    "verify": verify_verb,
+    "doctor": doctor_verb,
 }

@@ -1,0 +1,175 @@
+"""Bundle: a recorded run in one zip that others can check, without trust in who made it.
+
+    record.json   configuration, data's sum, metrics, sums of the files below      ranks.npz    users [n], ranks [n]
+    weights.pt    of a model that learns by gradient                               topk.tsv     user_id, item_id, score
+
+``verify`` computes the metrics from the ranks, and where the data are here, scores anew with the weights. Nothing in a
+bundle is run: weights are read as tensors only, and a class that is not the suite's must be trusted by name.
+"""
+
+import io
+import math
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from attrec_bench.data.interactions import PAD
+from attrec_bench.errors import InputError, require
+from attrec_bench.evaluation.metrics import means
+from attrec_bench.evaluation.ranks import queries
+from attrec_bench.plan import Plan
+from attrec_bench.recommend import plan_of, restored
+from attrec_bench.results import store, whole
+from attrec_bench.results.record import Record
+from attrec_bench.run import WEIGHTS, scored
+from attrec_bench.training.trainer import Progress
+
+TOPK = "topk.tsv"
+HEADER = "user_id\titem_id\tscore"
+FILES = (store.RECORD, store.RANKS, WEIGHTS, TOPK)
+CHUNK = 256
+"""Users that are scored at once."""
+CLOSE = 1e-4
+"""Relative difference that a score may have on another machine."""
+
+Lines = list[tuple[str, str, float]]
+
+
+def export(runs: Path, run: str, out: Path, k: int, path: str | None) -> str:
+    """Write the bundle of a recorded run, with the k best items of every user, and say so.
+
+    Raises InputError for a run that is not there and where the data are not those of the run.
+    """
+    folder = store.resolve(runs, run)
+    record = store.read(folder)
+    planned = plan_of(record, path)
+    lines = topk(planned, restored(folder, record, planned), k)
+    text = "\n".join([HEADER, *(f"{user}\t{item}\t{score:.9g}" for user, item, score in lines)]) + "\n"
+    if out.suffix == ".tsv":
+        whole.write_text(out.resolve(), text)
+        return f"wrote {out}: {k} items of each user\n"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for name in (store.RECORD, store.RANKS, WEIGHTS):
+            if (folder / name).is_file():
+                bundle.write(folder / name, name)
+        bundle.writestr(TOPK, text)
+    whole.write_bytes(out.resolve(), buffer.getvalue())
+    return f"wrote {out}: run {record.identity[:16]}, {k} items of each user\n"
+
+
+def verify(file: Path, path: str | None) -> str:
+    """Check a bundle and return what was checked. Raises InputError that names the first mismatch."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "bundle"
+        unpacked(file, folder)
+        try:
+            record = store.read(folder)
+        except InputError as error:
+            raise InputError(str(error).replace(str(folder), str(file))) from error
+        said = [f"{file}: run {record.identity[:16]}, {record.model} on {record.data['name']}"]
+        check_metrics(record)
+        said.append(f"{len(record.metrics['test'])} metrics follow from the ranks of {len(record.ranks)} targets")
+        try:
+            planned = plan_of(record, path)
+        except InputError as error:
+            if "was trained on other data" in str(error):
+                raise
+            return "\n".join([*said, f"not scored again: {error}"]) + "\n"
+        if planned.code != record.code:
+            said.append("note: the program has changed since this run; its model is built by today's")
+        model = restored(folder, record, planned)
+        check_ranks(record, planned, model)
+        said.append("scored again with its weights: every rank is the recorded one")
+        lines = read_topk(folder / TOPK)
+        check_topk(lines, topk(planned, model, most_of(lines)))
+        return "\n".join([*said, f"scored again: the {len(lines)} lines of {TOPK} are its best items"]) + "\n"
+
+
+def unpacked(file: Path, folder: Path) -> None:
+    """Take the files of a bundle, and no others, out of the zip."""
+    require(file.is_file(), "verify needs a bundle that exists", str(file))
+    folder.mkdir()
+    try:
+        with zipfile.ZipFile(file) as bundle:
+            for name in FILES:
+                if name in bundle.namelist():
+                    (folder / name).write_bytes(bundle.read(name))
+                elif name != WEIGHTS:
+                    raise InputError(f"{file} is no bundle: {name} is missing")
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
+        raise InputError(f"{file} is no whole zip: {' '.join(str(error).split())}") from error
+
+
+def check_metrics(record: Record) -> None:
+    """Raise InputError where a test metric is not what the ranks give."""
+    for name, value in means(record.ranks, users=record.users).items():
+        told = record.metrics["test"].get(name)
+        if told is None or not math.isclose(told, value, rel_tol=1e-9, abs_tol=1e-12):
+            raise InputError(f"{name} of run {record.identity[:16]} must be {value:.6f}, from its ranks, got {told}")
+
+
+def check_ranks(record: Record, planned: Plan, model: Any) -> None:
+    """Raise InputError where the weights, scored anew, give another rank."""
+    users, ranks = scored(planned, model, planned.split.known, planned.split.test, Progress(), "test")
+    require(np.array_equal(users, record.users), "the bundle's test users must be the split's", len(record.users))
+    wrong = np.flatnonzero(np.asarray(ranks) != record.ranks)
+    if len(wrong):
+        who = planned.interactions.user_ids[users[wrong[0]]]
+        raise InputError(
+            f"{len(wrong)} of {len(users)} ranks differ when scored again; the first, of user {who}, must be "
+            f"{np.asarray(ranks)[wrong[0]]:g}, got {record.ranks[wrong[0]]:g}"
+        )
+
+
+def check_topk(given: Lines, expected: Lines) -> None:
+    """Raise InputError at the first line of the lists that the weights do not give."""
+    require(len(given) == len(expected), f"{TOPK} must have {len(expected)} lines", len(given))
+    for number, (told, line) in enumerate(zip(given, expected, strict=True), 2):
+        if told[:2] != line[:2] or not math.isclose(told[2], line[2], rel_tol=CLOSE, abs_tol=CLOSE):
+            raise InputError(f"{TOPK}, line {number}, must be {line}, scored again, got {told}")
+
+
+def read_topk(file: Path) -> Lines:
+    """Tab-separated lists -> (user's id, item's id, score) a line; InputError names a line that is none."""
+    header, *rows = file.read_text().splitlines() or [""]
+    require(header == HEADER, f"{TOPK} must begin with {HEADER!r}", header)
+    lines: Lines = []
+    for number, row in enumerate(rows, 2):
+        try:
+            user, item, score = row.split("\t")
+            lines.append((user, item, float(score)))
+        except ValueError as error:
+            raise InputError(f"{TOPK}, line {number}, must be a user, an item and a score, got {row!r}") from error
+    return lines
+
+
+def most_of(lines: Lines) -> int:
+    """Return k: the length of the longest list."""
+    users = [user for user, _, _ in lines]
+    return int(np.unique(users, return_counts=True)[1].max()) if users else 1
+
+
+@torch.inference_mode()
+def topk(planned: Plan, model: Any, k: int) -> Lines:
+    """Return the k best items that each user has not met, best first; the test events are held out."""
+    known, data, lines = planned.split.known, planned.interactions, list[tuple[str, str, float]]()
+    last = known.offsets[1:][np.diff(known.offsets) > 0] - 1
+    for begin in range(0, len(last), CHUNK):
+        asked = queries(known, known.take(last[begin : begin + CHUNK]), maxlen=model.maxlen, device=torch.device("cpu"))
+        scores = model.score(asked.users, asked.windows).clone()
+        scores[:, PAD] = -torch.inf
+        for row, user in enumerate(asked.users.tolist()):
+            seen = known.items[known.offsets[user] : known.offsets[user + 1]]
+            scores[row, torch.from_numpy(seen.astype(np.int64))] = -torch.inf
+            best = scores[row].topk(min(k, int(scores[row].isfinite().sum())))
+            lines += [
+                (str(data.user_ids[user]), str(data.item_ids[item]), float(score))
+                for score, item in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+            ]
+    return lines

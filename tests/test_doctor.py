@@ -1,0 +1,79 @@
+"""The doctor sees what was really broken, says what to do, and changes nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from attrec_bench import doctor, verbs
+from attrec_bench.data.locate import VARIABLE
+from attrec_bench.results import store
+from tests.records import make_record
+
+
+def grades(runs: Path) -> dict[str, str]:
+    return {finding.what: finding.grade for finding in doctor.doctor(runs)}
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    store.save(tmp_path / "runs", make_record())
+    return tmp_path / "runs"
+
+
+def ends(runs: Path) -> int:
+    with pytest.raises(SystemExit) as stop:
+        verbs.doctor_verb([f"runs={runs}"])
+    return int(stop.value.code or 0)
+
+
+def test_a_sound_folder_is_sound(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ends(runs) == 0
+    told = capsys.readouterr().out
+    assert f"1 whole records in {runs}" in told
+    assert doctor.BROKEN not in told
+
+
+def written(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_bytes(b"?\n")
+
+
+BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "record": (lambda runs: (next(iter(store.folders(runs))) / "ranks.npz").write_bytes(b"?"), "no readable record"),
+    "mlflow": (lambda runs: (runs / "mlflow.db").write_bytes(b"?" * 9000), "mlflow.db: file is not a database"),
+    "journal": (
+        lambda runs: written(runs / ".sweeps" / "studies.journal"),
+        "is not as it was written, from line 1 on",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BREAKS)
+def test_what_is_broken_is_named_and_ends_with_one(runs: Path, case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    break_it, what = BREAKS[case]
+    break_it(runs)
+    assert ends(runs) == 1
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith(doctor.BROKEN)]
+    assert what in line
+
+
+def test_variables_are_looked_at(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "4096")
+    monkeypatch.setenv(VARIABLE, "/nowhere")
+    found = grades(runs)
+    assert [grade for what, grade in found.items() if what.startswith("PYTHONDONTWRITEBYTECODE")] == [doctor.NOTE]
+    assert [grade for what, grade in found.items() if what.startswith("OMP_NUM_THREADS=4096")] == [doctor.NOTE]
+    assert found[f"{VARIABLE}=/nowhere is no folder"] == doctor.BROKEN
+
+
+def test_versions_out_of_range_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ["numpy<1", "no-such-package>=2", "torch>=1", "pytest<1; extra == 'dev'"]
+    monkeypatch.setattr("importlib.metadata.requires", lambda _: asked)
+    assert [finding.do for finding in doctor.versions()] == [
+        "pip install 'numpy<1'",
+        "pip install 'no-such-package>=2'",
+    ]
