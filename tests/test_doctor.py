@@ -36,18 +36,15 @@ def test_a_sound_folder_is_sound(runs: Path, capsys: pytest.CaptureFixture[str])
     assert doctor.BROKEN not in told
 
 
-def written(file: Path) -> None:
-    file.parent.mkdir()
-    file.write_bytes(b"?\n")
+def broken_journal(runs: Path) -> None:
+    (runs / ".sweeps").mkdir()
+    (runs / ".sweeps" / "studies.journal").write_bytes(b"?\n")
 
 
 BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
     "record": (lambda runs: (next(iter(store.folders(runs))) / "ranks.npz").write_bytes(b"?"), "no readable record"),
     "mlflow": (lambda runs: (runs / "mlflow.db").write_bytes(b"?" * 9000), "mlflow.db: file is not a database"),
-    "journal": (
-        lambda runs: written(runs / ".sweeps" / "studies.journal"),
-        "is not as it was written, from line 1 on",
-    ),
+    "journal": (broken_journal, "is not as it was written, from line 1 on"),
 }
 
 
