@@ -83,8 +83,12 @@ def _interrupt(number: int, _: FrameType | None) -> None:
 
 
 def exit_code(error: KeyboardInterrupt) -> int:
-    """Return 128 plus the signal's number, as shells have it: 130 for Ctrl-C, 143 for SIGTERM."""
-    return 128 + int(error.args[0] if error.args else signal.SIGINT)
+    """Return 128 plus the signal's number, as shells have it: 130 for Ctrl-C, 143 for SIGTERM.
+
+    An interrupt that names no number (a worker's, which is asked to end in several ways) counts as Ctrl-C.
+    """
+    number = error.args[0] if error.args else None
+    return 128 + (number if isinstance(number, int) else signal.SIGINT)
 
 
 def leave(code: int) -> NoReturn:

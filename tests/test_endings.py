@@ -2,10 +2,12 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
 
+from attrec_bench.sweeping import endings
 from attrec_bench.sweeping.endings import heeded
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
@@ -90,3 +92,18 @@ def test_errors_of_other_kinds_and_ctrl_c_pass_as_they_are() -> None:
         with pytest.raises(type(error)) as caught, heeded():
             raise error
         assert caught.value is error
+
+
+def test_an_interrupt_that_was_lost_is_repeated_until_one_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent, begun = list[int](), threading.Event()
+
+    def interrupt() -> None:
+        sent.append(len(sent))
+        if len(sent) == 3:
+            begun.set()
+
+    for name, value in {"interrupt_main": interrupt, "BEGUN": begun, "AGAIN": 0.01}.items():
+        monkeypatch.setattr(endings, name, value)
+    monkeypatch.setattr(os, "read", lambda *_: b"")
+    endings.end_with_input()
+    assert sent == [0, 1, 2]

@@ -15,6 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+BEGUN = threading.Event()
+"""That an interrupt has been heard. Python drops one that arrives in a finalizer, so it may have to be repeated."""
+
+AGAIN = 5.0
+"""Seconds between two interrupts."""
+
 
 @contextmanager
 def heeded() -> Iterator[None]:
@@ -28,6 +34,7 @@ def heeded() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
+        BEGUN.set()
         if stop.__cause__ is not None:
             raise stop.__cause__ from None
         raise
@@ -61,3 +68,5 @@ def end_with_input() -> None:
     while os.read(0, 1024):
         pass
     interrupt_main()
+    while not BEGUN.wait(AGAIN):
+        interrupt_main()

@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 from attrec_bench.configuration import explained
 from attrec_bench.run import run, validated
 from attrec_bench.sweeping.census import FAILED, KILLED, census
+from attrec_bench.sweeping.endings import BEGUN
 from attrec_bench.sweeping.slots import Slots
 from attrec_bench.sweeping.storage import patiently
 from attrec_bench.sweeping.sweep import Sweep
@@ -75,6 +76,7 @@ def try_one(sweep: Sweep, slots: Slots, trial: "Trial") -> None:
         patiently(lambda: slots.end(trial.number, FAILED, reason))
         return
     except BaseException as error:
+        BEGUN.set()
         words = ": ".join(each for each in (type(error).__name__, " ".join(str(error).split())) if each)
         slots.end(trial.number, KILLED, f"its worker was stopped ({words})")
         raise
