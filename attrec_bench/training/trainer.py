@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from attrec_bench.contract import Constrained, Learner
 from attrec_bench.errors import InputError, require_whole
 from attrec_bench.training.batches import Batches, derived_seed
+from attrec_bench.training.uncompiled import made, step_of
 
 Optimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 Validate = Callable[[], dict[str, float]]
@@ -75,7 +76,7 @@ def fit(
     for name, value in {"epochs": epochs, "patience": patience, "eval_every": eval_every}.items():
         require_whole(f"train.{name}", value, 1)
     module = as_module(model)
-    steps = optimizer(module.parameters())
+    steps = made(optimizer, module.parameters())
     progress = resumed(keeper.last() if keeper else None, module, steps)
     for row in progress.history:
         report(row)
@@ -126,12 +127,13 @@ def train_epoch(model: Learner, data: Batches, steps: torch.optim.Optimizer, epo
     """One pass over the data -> {epoch, loss, seconds}."""
     started, total = time.perf_counter(), torch.zeros((), dtype=torch.float64, device=data.items.device)
     as_module(model).train()
+    step = step_of(steps)
     with dropout_seeded(derived_seed(data.seed, "dropout", epoch), data.items.device):
         for batch in data.epoch(epoch):
             steps.zero_grad()
             loss = model.loss(batch)
             loss.backward()  # type: ignore[no-untyped-call]
-            steps.step()
+            step()
             if isinstance(model, Constrained):
                 with torch.no_grad():
                     model.constrain()
