@@ -174,6 +174,6 @@ def test_after_a_kill_the_next_start_gives_what_an_undisturbed_one_gives(
         # a signal that comes before Python has begun to run us ends it as it ends any program
         assert code in (-sent, 128 + sent), disturbed.said()
         assert "Traceback" not in disturbed.said() or code == -sent, disturbed.said()
-    if sent != signal.SIGKILL:
+    if sent != signal.SIGKILL and code != 0:  # one that has done its work only puts torch away
         assert took < SOON, f"{name} took {took:.1f} s to end: {disturbed.said()}"
     assert disturbed.finish() == undisturbed.result[name]

@@ -74,8 +74,8 @@ def arrived(uri: str) -> list[Any]:
 def test_four_workers_lose_no_trial_when_the_tracking_server_stops_in_the_middle(
     tracker: Tracker, tmp_path: Path
 ) -> None:
-    patient = ("sweep.heartbeat=100", "train.epochs=20", "train.batch_size=16")
-    more = (f"tracking.uri={tracker.uri}", "workers=4", "n_trials=24", *patient)
+    patient = ("sweep.heartbeat=100", "train.epochs=60", "train.patience=60", "train.batch_size=16")
+    more = (f"tracking.uri={tracker.uri}", "workers=4", "n_trials=24", "sweep.prune=false", *patient)
     given, sweep = overrides(tmp_path, *more), small(tmp_path, *more)
     command = [sys.executable, "-m", "attrec_bench.cli", "sweep", *given]
     with (tmp_path / "out").open("wb") as out:

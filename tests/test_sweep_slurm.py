@@ -79,7 +79,8 @@ def test_sixteen_trials_over_four_jobs_one_of_which_is_cancelled(
     again = [trial for trial in finished(sweep) if trial.user_attrs["slot"] == lost.user_attrs["slot"]]
     assert [trial.params for trial in again] == [lost.params]
     assert "JobState=CANCELLED" in cluster.call("scontrol", "--oneliner", "show", "job", job)
-    assert ("the launcher has ended" in said) == accounting
+    # Only accounting tells the launcher that its job is gone, and the sweep may end before the launcher has asked.
+    assert accounting or "the launcher has ended" not in said
     assert sorted(record.config["seed"] for record in store.read_all(sweep.root)) == [0, 1]
 
 
