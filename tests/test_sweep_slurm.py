@@ -73,9 +73,8 @@ def test_sixteen_trials_over_four_jobs_one_of_which_is_cancelled(
     assert sorted(trial.user_attrs["slot"] for trial in finished(sweep)) == list(range(16))
     (lost,) = [trial for trial in trials if trial.user_attrs.get("end") == KILLED]
     assert lost.user_attrs["worker"]["job"] == job
-    assert lost.user_attrs["reason"] == "its worker was stopped (KeyboardInterrupt: SIGTERM)", (
-        "it gave its trial back itself"
-    )
+    # It gives its trial back itself, unless a busy machine does not let it before Slurm's SIGKILL.
+    assert lost.user_attrs["reason"].startswith(("its worker was stopped (KeyboardInterrupt", "its worker died"))
     again = [trial for trial in finished(sweep) if trial.user_attrs["slot"] == lost.user_attrs["slot"]]
     assert [trial.params for trial in again] == [lost.params]
     assert "JobState=CANCELLED" in cluster.call("scontrol", "--oneliner", "show", "job", job)

@@ -112,7 +112,7 @@ def test_a_launcher_gets_a_job_for_each_worker_and_ends_with_the_sweep(tmp_path:
 
 
 def test_a_worker_that_gets_sigterm_gives_its_trial_back(tmp_path: Path) -> None:
-    more = ("train.epochs=100", "train.batch_size=16", "n_trials=2", "sweep.prune=false")
+    more = ("train.epochs=100000", "train.patience=100000", "n_trials=2", "sweep.prune=false")
     sweep = small(tmp_path, *more)
     with (tmp_path / "log").open("wb") as out:
         worker = subprocess.Popen(worker_command(overrides(tmp_path, *more), []), stdout=out, stderr=out)
@@ -123,5 +123,6 @@ def test_a_worker_that_gets_sigterm_gives_its_trial_back(tmp_path: Path) -> None
     assert worker.wait(timeout=60) == 130
     (trial,) = trials_of(sweep)
     assert (trial.state, trial.user_attrs["end"]) == (TrialState.FAIL, KILLED)
-    assert trial.user_attrs["reason"] == "its worker was stopped (KeyboardInterrupt: SIGTERM)"
+    # A first interrupt that Python has dropped is repeated, without its name.
+    assert trial.user_attrs["reason"].startswith("its worker was stopped (KeyboardInterrupt")
     assert finished(sweep) == []

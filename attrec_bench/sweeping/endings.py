@@ -18,7 +18,7 @@ from typing import Any
 BEGUN = threading.Event()
 """That an interrupt has been heard. Python drops one that arrives in a finalizer, so it may have to be repeated."""
 
-AGAIN = 5.0
+AGAIN = 1.0
 """Seconds between two interrupts."""
 
 
@@ -43,7 +43,14 @@ def heeded() -> Iterator[None]:
 def end_with_term(*_: object) -> None:
     """Raise KeyboardInterrupt, once: a second signal must not disturb what the first has begun."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=until_heard, daemon=True).start()
     raise KeyboardInterrupt("SIGTERM")
+
+
+def until_heard() -> None:
+    """Interrupt this process again and again until an ending has begun."""
+    while not BEGUN.wait(AGAIN):
+        interrupt_main()
 
 
 def interrupting(handler: Callable[[int, Any], Any]) -> Callable[[int, Any], None]:
@@ -68,5 +75,4 @@ def end_with_input() -> None:
     while os.read(0, 1024):
         pass
     interrupt_main()
-    while not BEGUN.wait(AGAIN):
-        interrupt_main()
+    until_heard()
