@@ -7,6 +7,7 @@ a cluster's jobs go on, and the study with them.
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -152,6 +153,8 @@ def main(arguments: Sequence[str]) -> None:
 
     os.environ["HYDRA_FULL_ERROR"] = "1"
     if "parent=true" in arguments:  # here, and not in a launcher's jobs, whose input is nobody's
+        # A shell starts background jobs with Ctrl-C ignored, and an ignored signal interrupts nobody.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         threading.Thread(target=end_with_input, daemon=True).start()
     sys.argv = ["attrec-bench worker", *arguments]
     hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="worker")(job)()
