@@ -7,7 +7,7 @@ from torch import Tensor
 
 from attrec_bench.data.interactions import PAD
 from attrec_bench.evaluation.metrics import means
-from attrec_bench.evaluation.ranks import queries, ranks
+from attrec_bench.evaluation.ranks import BLOCK, block_size, parts, queries, ranks
 from attrec_bench.kernels.counting import expected_ranks, plain_expected_ranks
 from tests.small import histories, random_histories
 
@@ -111,3 +111,13 @@ def test_compiled_and_plain_ranks_agree(seed: int, odd: str | None) -> None:
     given = (scores, targets, rows, seen)
     for compiled, plain in zip(expected_ranks(*given), plain_expected_ranks(*given), strict=True):
         assert torch.equal(compiled, plain)
+
+
+@given(st.integers(1, 50_000), st.sampled_from([16, 128, 512]))
+def test_blocks_are_whole_chunks_that_fit_and_hardly_a_row_is_ranked_twice(n: int, size: int) -> None:
+    block = block_size(n, size)
+    assert block <= max(BLOCK, size)
+    assert n <= size or block % size == 0
+    blocks = list(parts(n, block))
+    done = sum(part.stop - part.start for part in blocks)
+    assert n <= done <= n + size * len(blocks)
