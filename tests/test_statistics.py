@@ -58,20 +58,21 @@ def test_sums_that_are_equal_but_for_rounding_count_as_equal() -> None:
     assert flip([0.1, 0.2, -0.3], flips=7) == 1  # and so with random patterns
 
 
-@given(st.lists(st.sampled_from([-1, -0.4, -0.2, 0, 0.2, 0.6, 1]), min_size=2, max_size=9))
+@given(st.lists(st.sampled_from([-5, -2, -1, 0, 1, 3, 5]), min_size=2, max_size=9))
 @settings(deadline=None, max_examples=50)
-def test_all_sign_patterns_equal_an_enumeration_and_scipy(differences: list[float]) -> None:
-    total = abs(sum(differences))
+def test_all_sign_patterns_equal_an_enumeration_and_scipy(fifths: list[int]) -> None:
+    total = abs(sum(fifths))
     sums = [
-        abs(sum(sign * each for sign, each in zip(signs, differences, strict=True)))
-        for signs in product((1, -1), repeat=len(differences))
+        abs(sum(sign * each for sign, each in zip(signs, fifths, strict=True)))
+        for signs in product((1, -1), repeat=len(fifths))
     ]
-    expected = sum(each >= total - 1e-9 for each in sums) / len(sums)
-    assert flip(differences) == pytest.approx(expected)
+    expected = sum(each >= total for each in sums) / len(sums)
+    assert flip([each / 5 for each in fifths]) == pytest.approx(expected)
+    # whole numbers for SciPy, which takes sums that differ by rounding alone for different
     theirs = stats.permutation_test(
-        (np.array(differences),), lambda x: abs(x.sum()), permutation_type="samples", alternative="greater"
+        (np.array(fifths),), lambda x: abs(x.sum()), permutation_type="samples", alternative="greater"
     )
-    assert flip(differences) == pytest.approx(theirs.pvalue)
+    assert flip([float(each) for each in fifths]) == pytest.approx(theirs.pvalue)
 
 
 def test_random_sign_patterns_come_near_all_of_them() -> None:
