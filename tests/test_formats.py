@@ -61,8 +61,9 @@ def test_markdown_escapes_what_would_be_markup() -> None:
 def test_latex_is_booktabs_and_balanced() -> None:
     made = render([one(house())], "latex")
     begun = re.findall(r"\\begin\{(\w+)\}", made)
-    assert begun == ["table", "tabular"]
-    assert re.findall(r"\\end\{(\w+)\}", made) == begun[::-1]
+    assert begun == ["table", "tabular", "minipage"]
+    assert re.findall(r"\\end\{(\w+)\}", made) == ["tabular", "minipage", "table"]
+    assert r"\caption{ml-100k (943" in made
     assert made.count("{") == made.count("}")
     rules = re.findall(r"\\(toprule|midrule|bottomrule)", made)
     assert rules == ["toprule", "midrule", "midrule", "midrule", "bottomrule"]  # header, floors, models, ceiling
@@ -102,11 +103,12 @@ COMPILER = next((command for name, command in COMPILERS.items() if shutil.which(
 def test_latex_compiles(tmp_path: Path) -> None:
     house_and_more = [*house(), make_record(NASTY), make_record("caser", code="older", created="2020")]
     made = render([one(house_and_more), one(house(data={"name": f"my\n\n{NASTY}"})), marked()], "latex")
-    document = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{made}\end{{document}}"
+    document = rf"\documentclass{{article}}\usepackage{{booktabs,graphicx}}\begin{{document}}{made}\end{{document}}"
     (tmp_path / "table.tex").write_text(document)
     command = [*(COMPILER or []), "table.tex"]
     done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout, "wider than the text"
 
 
 def marked() -> Table:

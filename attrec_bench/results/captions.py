@@ -40,14 +40,14 @@ WORDED = (
 """The keys of a protocol that have words of their own; others are shown as key=value."""
 
 
-def caption(records: Sequence[Record], apart: Mapping[str, Any]) -> str:
-    """Caption of the table made of these records, which share data and protocol.
+def sentences(records: Sequence[Record], apart: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the caption of the table made of these records, which share data and protocol; the data's sentence first.
 
     ``apart`` are the data set's own settings that tell it from others of its name; empty where there are none.
     """
     first = records[0]
     data = next((record.data for record in records if "audit" in record.data), first.data)  # older records have none
-    sentences = [
+    said = [
         _data(data, apart),
         *_protocol(first.config["protocol"], data.get("clock", "second"), draws(records)),
         _scored(first),
@@ -56,7 +56,7 @@ def caption(records: Sequence[Record], apart: Mapping[str, Any]) -> str:
         _seeds(records),
         _versions(records),
     ]
-    return " ".join(f"{sentence}." for sentence in sentences if sentence)
+    return tuple(f"{sentence}." for sentence in said if sentence)
 
 
 def _data(data: Mapping[str, Any], apart: Mapping[str, Any]) -> str:

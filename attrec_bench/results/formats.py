@@ -85,27 +85,35 @@ def _markdown_cell(shown: Shown) -> str:
 
 
 def latex(tables: Sequence[Table]) -> str:
-    r"""Table floats for \usepackage{booktabs}: best in bold, second underlined, rules around floors and ceilings."""
+    r"""Table floats for \usepackage{booktabs,graphicx}: best in bold, second underlined.
+
+    Rules part floors, models and ceilings. The data's sentence is the caption, all others stand below; a grid wider
+    than the text is scaled to it.
+    """
     return "\n".join(_latex(table) for table in tables)
 
 
 def _latex(table: Table) -> str:
     blocks = ["\n".join(map(_latex_line, block)) for _, block in groupby(lines(table), key=lambda line: line.kind)]
     names = [_escaped(name, _LATEX) for name in header(table)]
-    notes = [rf"\par\footnotesize {_escaped(note, _LATEX)}" for note in table.notes]
+    notes = [_escaped(note, _LATEX) for note in (" ".join(table.sentences[1:]), *table.notes)]
     return "\n".join(
         [
-            "% needs \\usepackage{booktabs}",
+            r"% needs \usepackage{booktabs,graphicx}",
             r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{_escaped(table.caption, _LATEX)}}}",
+            r"\centering\setlength{\tabcolsep}{4pt}",
+            rf"\caption{{{_escaped(table.sentences[0], _LATEX)}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             rf"\begin{{tabular}}{{{'l' * (len(names) - 1)}r}}",
             r"\toprule",
             " & ".join(names) + r" \\",
             "\\midrule\n" + "\n\\midrule\n".join(blocks),
             r"\bottomrule",
-            r"\end{tabular}",
-            *notes,
+            r"\end{tabular}}",
+            r"\par\smallskip",
+            r"\begin{minipage}{\linewidth}\scriptsize",
+            "\n\n".join(notes),
+            r"\end{minipage}",
             r"\end{table}",
             "",
         ]

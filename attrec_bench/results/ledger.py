@@ -92,8 +92,8 @@ def footed(tables: Sequence[Table], ledgers: Sequence[Ledger]) -> list[Table]:
 def _footed(table: Table, ledgers: Sequence[Ledger]) -> Table:
     there = {record.identity for row in table.rows for record in row.records}
     own = [ledger for ledger in ledgers if there & set(ledger.identities)]
-    caption = " ".join(part for part in (table.caption, unequal(own)) if part)
-    return replace(table, caption=caption, notes=(*table.notes, *map(note, own)))
+    sentences = (*table.sentences, *filter(None, [unequal(own)]))
+    return replace(table, sentences=sentences, notes=(*table.notes, *map(note, own)))
 
 
 def note(ledger: Ledger) -> str:

@@ -28,18 +28,20 @@ def _with_published(table: Table, known: Sequence[Published]) -> Table:
 
 
 def _by_source(found: Sequence[Beside]) -> list[list[Beside]]:
-    """Values that share source, verdict and row together."""
+    """Values that share row, source and verdict together."""
     groups: dict[tuple[str, ...], list[Beside]] = {}
     for each in found:
-        groups.setdefault((each.row, each.theirs.source, each.theirs.label, each.verdict), []).append(each)
+        groups.setdefault((each.row, each.theirs.source, each.verdict), []).append(each)
     return list(groups.values())
 
 
 def _note(group: Sequence[Beside]) -> str:
     first = group[0].theirs
     second_hand = ", second-hand" if first.confidence != "V" else ""
-    values = ", ".join(map(_value, group))
-    return f"Published beside {group[0].row}: {first.label} ({first.source}{second_hand}): {values}; {group[0].verdict}"
+    labels = dict.fromkeys(each.theirs.label for each in group)
+    told = [f"{label}: {', '.join(_value(each) for each in group if each.theirs.label == label)}" for label in labels]
+    beside = f"Published beside {group[0].row} ({first.source}{second_hand})"
+    return f"{beside}: {'; '.join(told)}; {group[0].verdict}"
 
 
 def _value(each: Beside) -> str:

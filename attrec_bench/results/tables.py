@@ -82,19 +82,25 @@ class Improvement:
 class Table:
     """Rows of one data set under one protocol: floors first, then models, then ceilings, each from low to high.
 
-    ``comparisons`` are of the models with one baseline, ``improvement`` of the best model that is none;
-    ``published`` are others' values beside ours, the most comparable of a row first.
+    ``sentences`` make the caption, that of the data first; ``comparisons`` are of the models with one baseline,
+    ``improvement`` of the best model that is none; ``published`` are others' values beside ours, the most comparable
+    of a row first.
     """
 
     data: Mapping[str, Any]
     protocol: Mapping[str, Any]
     metrics: tuple[str, ...]
     rows: tuple[Row, ...]
-    caption: str
+    sentences: tuple[str, ...]
     notes: tuple[str, ...]
     comparisons: tuple[Comparison, ...] = ()
     improvement: Improvement | None = None
     published: tuple[Beside, ...] = ()
+
+    @property
+    def caption(self) -> str:
+        """The sentences as one paragraph."""
+        return " ".join(self.sentences)
 
 
 def tables(records: Sequence[Record], metrics: Sequence[str] = DEFAULT_METRICS) -> list[Table]:
@@ -133,7 +139,7 @@ def _table(records: Sequence[Record], metrics: tuple[str, ...], apart: Mapping[s
         protocol=draws.protocol_of(counted),
         metrics=metrics,
         rows=ordered,
-        caption=captions.caption(counted, apart),
+        sentences=captions.sentences(counted, apart),
         notes=tuple(notes),
     )
 
