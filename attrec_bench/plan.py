@@ -136,7 +136,12 @@ def model_builder(config: DictConfig, kind: type, data: Interactions) -> Callabl
 
 def consumes_seed(kind: type) -> bool:
     """Whether a run of this class of models depends on the seed: it learns by gradient, or asks for a generator."""
-    return callable(getattr(kind, "loss", None)) or "generator" in inspect.signature(kind).parameters
+    return learns(kind) or "generator" in inspect.signature(kind).parameters
+
+
+def learns(kind: type) -> bool:
+    """Whether this class of models learns by gradient, epoch after epoch; others are fitted in one go, if at all."""
+    return callable(getattr(kind, "loss", None))
 
 
 def with_short_names(config: DictConfig, name: str) -> DictConfig:
@@ -162,7 +167,7 @@ def sections(config: DictConfig, model: Scorer) -> dict[str, Any]:
         "dataset": {key: value for key, value in plain["dataset"].items() if key not in WHERE_AND_HOW_READ},
         "protocol": protocol_of(plain["protocol"]),
         "model": plain["model"],
-        "train": training_of(plain["train"], model) if hasattr(kind, "loss") else None,
+        "train": training_of(plain["train"], model) if learns(kind) else None,
         "seed": plain["seed"] if consumes_seed(kind) else None,
     }
 

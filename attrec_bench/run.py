@@ -25,7 +25,7 @@ from attrec_bench.results import checkpoint, machine, store
 from attrec_bench.results.record import Record
 from attrec_bench.training.batches import batches
 from attrec_bench.training.progress import reporter
-from attrec_bench.training.trainer import Keeper, Optimizer, Progress, as_module, fit
+from attrec_bench.training.trainer import Keeper, Optimizer, Progress, as_module, fit, monitored
 
 WEIGHTS = "weights.pt"
 
@@ -64,13 +64,20 @@ def run(config: DictConfig, name: str, command: str) -> tuple[Record, bool]:
 def validated(config: DictConfig, name: str, watch: Callable[[dict[str, float]], None]) -> float:
     """Train one configuration and return the best value of ``train.monitor`` on validation. No test event is in reach.
 
-    ``watch`` is called with each epoch's row of the history and may raise to stop. Errors are those of ``run``.
+    ``watch`` is called with each epoch's row of the history and may raise to stop; a model that is fitted in one go has
+    one row, that of epoch 1. Errors are those of ``run``.
     """
     planned = plan(config, name)
     split = planned.split.blind()
     blind = replace(planned, split=split, interactions=split.known)
-    _, progress = learnt(blind, split, validate=True, watch=watch)
-    return progress.best_value
+    model, progress = learnt(blind, split, validate=True, watch=watch)
+    if isinstance(model, Learner):
+        return progress.best_value
+    users, ranks = scored(blind, model, split.before, split.valid, progress, "valid")
+    row = {"epoch": 1, **means(ranks, users=users)}
+    value = monitored(row, config.train.monitor)
+    watch(row)
+    return value
 
 
 def trained(planned: Plan, command: str, place: checkpoint.Place) -> tuple[Scorer, Record]:

@@ -1,5 +1,6 @@
 """The ledger: what a search has cost, in words, and the expected best of k trials."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,21 @@ def test_a_ledger_comes_back_as_it_was_written_and_tells_its_account(tmp_path: P
         "of its range: model.w=1 is the highest; NDCG@50 on validation 0.4000 in the search and 0.3750 with fresh "
         "seeds, on test 0.2500 (gap +0.1250)"
     )
+
+
+def test_where_the_seed_changes_nothing_no_fresh_seeds_are_claimed() -> None:
+    assert ledger.note(account(seeded=False, valid=0.4)).endswith(
+        "; NDCG@50 on validation 0.4000 in the search and 0.4000 in the run for the table (the seed changes nothing), "
+        "on test 0.2500 (gap +0.1500)"
+    )
+
+
+def test_a_ledger_of_before_there_were_models_without_a_seed_is_read(tmp_path: Path) -> None:
+    file = ledger.write(tmp_path, account())
+    stored = json.loads(file.read_text())
+    assert stored.pop("seeded") is True
+    file.write_text(json.dumps(stored))
+    assert ledger.read_all(tmp_path) == [account()]
 
 
 def test_unequal_budgets_are_told() -> None:

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from omegaconf import DictConfig
 
-from attrec_bench.configuration import composed
+from attrec_bench.configuration import composed, conf_folder
 from attrec_bench.errors import InputError
-from attrec_bench.plan import plan
+from attrec_bench.plan import class_of, learns, plan
 from attrec_bench.results.record import flatten
 from attrec_bench.sweeping.space import Range, Space, load, spaces_folder
 
@@ -62,11 +62,26 @@ def test_both_ends_of_all_ranges_make_a_model(name: str, end: str) -> None:
 
 
 def test_all_models_are_searched_with_equal_generosity() -> None:
-    spaces = [load(name, config_of(name), []) for name in NAMES]
-    assert len(spaces) >= 3
-    assert {len(space.ranges) for space in spaces} == {7}
-    for key in {key for space in spaces for key in space.ranges}:
-        assert len({space.ranges[key] for space in spaces if key in space.ranges}) == 1, f"{key} differs"
+    """Models that learn: seven keys each, of one range. Those that are fitted in one go: all that they have."""
+    configs = {name: config_of(name) for name in NAMES}
+    learning = {name: learns(class_of(config.model._target_)) for name, config in configs.items()}
+    assert sum(learning.values()) >= 3
+    for kind in (True, False):
+        spaces = {name: load(name, configs[name], []) for name in NAMES if learning[name] is kind}
+        for name, space in spaces.items():
+            own = {f"model.{key}" for key in configs[name].model} - {"model._target_"}
+            assert len(space.ranges) == 7 if kind else set(space.ranges) == own
+        for key in {key for space in spaces.values() for key in space.ranges}:
+            assert len({each.ranges[key] for each in spaces.values() if key in each.ranges}) == 1, f"{key} differs"
+
+
+def test_every_model_can_be_swept_but_those_with_nothing_to_tune() -> None:
+    """A model that is another one's class with other values shares its space: sweep.space=attrec model=attrec_tf2."""
+    models = {file.stem: config_of(file.stem).model for file in (conf_folder() / "model").glob("*.yaml")}
+    tunable = {name for name, model in models.items() if set(model) != {"_target_"} and name != "own"}
+    classes = {models[name]._target_ for name in NAMES}
+    assert {models[name]._target_ for name in tunable} == classes
+    assert {"ease", "itemknn"} <= set(NAMES)
 
 
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {

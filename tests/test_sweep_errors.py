@@ -52,7 +52,15 @@ MISTAKES = {
     "a seed": (["seed=3"], "seed is no key of a sweep"),
     "another kind of storage": (["storage=mysql://x"], "storage must be a file or postgresql://..., got 'mysql://x'"),
     "a metric that is not there": (["train.monitor=HR@7"], "train.monitor must be one of HR@1,"),
-    "a model without a space": (["model=popularity", "sweep.space=null"], "no search space for 'popularity'"),
+    "a model without a space": (["model=caser_recbole", "sweep.space=null"], "no search space for 'caser_recbole'"),
+    "a model with nothing to tune": (
+        ["model=popularity", "sweep.space=null"],
+        "model=popularity has nothing to tune, neither a keyword nor a training",
+    ),
+    "one such among others": (
+        ["model=ease,markov", "sweep.space=null"],
+        "model=markov has nothing to tune, neither a keyword nor a training",
+    ),
     "one model twice": (["model=bprmf,bprmf"], "model must name each model once"),
     "no heartbeat": (["sweep.heartbeat=0"], "sweep.heartbeat must be a number of seconds above 0, got 0"),
     "a word for true": (["sweep.prune=no"], "sweep.prune must be true or false, got 'no'"),

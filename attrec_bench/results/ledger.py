@@ -34,6 +34,7 @@ class Ledger:
     edges        key -> "lowest" or "highest", for best values on an end of their range
     searched     validation value of the best trial in the search: chosen as the highest, so too high
     valid, test  the same metric of the winner's runs on fresh seeds, mean
+    seeded       False where the seed changes nothing: the winner has then one run, with the value of the search
     """
 
     study: str
@@ -52,6 +53,7 @@ class Ledger:
     searched: float
     valid: float
     test: float
+    seeded: bool = True  # what ledgers did not say before models without a seed could be swept
 
 
 def write(root: Path, ledger: Ledger) -> Path:
@@ -100,11 +102,12 @@ def note(ledger: Ledger) -> str:
     """Return the account in one line."""
     ends = [f"{number} {what}" for what in ("pruned", "failed", "killed") if (number := getattr(ledger, what))]
     trials = f"{ledger.trials} trials" + (f" ({', '.join(ends)})" if ends else "")
+    again = "with fresh seeds" if ledger.seeded else "in the run for the table (the seed changes nothing)"
     edges = ", ".join(f"{key}={text(ledger.winner[key])} is the {end}" for key, end in ledger.edges.items())
     return (
         f"{ledger.model} tuned in study {ledger.study}: {trials}, {ledger.cpu_seconds:.0f} CPU-seconds, "
         f"{len(ledger.space)} swept keys; on an edge of its range: {edges or 'none'}; "
-        f"{ledger.monitor} on validation {ledger.searched:.4f} in the search and {ledger.valid:.4f} with fresh seeds, "
+        f"{ledger.monitor} on validation {ledger.searched:.4f} in the search and {ledger.valid:.4f} {again}, "
         f"on test {ledger.test:.4f} (gap {ledger.valid - ledger.test:+.4f})"
     )
 

@@ -17,6 +17,7 @@ attrec-bench sweep [KEY=VALUE ...]: search a model's settings on validation, the
   final_seeds=5        fresh seeds for the winner: 0, 1, ...
   sweep.seeds=2        seeds over which a trial's value is averaged; the search never sees the winner's
   sweep.prune=true     end a trial that is worse than the median after as many epochs
+                       (a model that is fitted in one go has none; where the seed changes nothing, one seed is enough)
   sweep.space=FILE     another search space          sweep.name=NAME   another study
   sweep.seed=0  sweep.max_failed=20  sweep.heartbeat=10
 

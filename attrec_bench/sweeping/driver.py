@@ -127,6 +127,7 @@ def account(sweep: Sweep, each: Watched, count: Census, records: Sequence[Record
         winner=winner,
         edges=edges,
         searched=float(count.best.value or 0.0),
+        seeded=all(record.config["seed"] is not None for record in records),
         **means,
     )
 
@@ -141,5 +142,6 @@ def summary(sweep: Sweep, count: Census, records: Sequence[Record]) -> list[str]
         figures = "  ".join(
             f"{name} {record.metrics['test'][name]:.4f}" for name in ("HR@10", "HR@50", "NDCG@10", "MRR")
         )
-        lines.append(f"  seed {record.config['seed']}  {figures}  (run {record.identity[:16]})")
+        seed = "any seed" if record.config["seed"] is None else f"seed {record.config['seed']}"
+        lines.append(f"  {seed}  {figures}  (run {record.identity[:16]})")
     return lines

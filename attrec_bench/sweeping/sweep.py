@@ -1,5 +1,6 @@
 """Overrides -> Sweep: all that a worker must know to take part in one model's sweep, checked before anything starts."""
 
+import logging
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from attrec_bench.configuration import composed, model_name
 from attrec_bench.errors import InputError, require, require_bool, require_choice, require_number, require_whole
 from attrec_bench.evaluation.metrics import METRICS
-from attrec_bench.plan import plan
+from attrec_bench.plan import Plan, class_of, learns, plan
 from attrec_bench.results.ledger import FOLDER
 from attrec_bench.results.marks import store_uri
 from attrec_bench.results.record import flatten, plain, text
@@ -33,6 +34,8 @@ OWN = ("n_trials", "workers", "final_seeds", "storage", "sweep")
 
 WARMUP, STARTUP = 5, 5
 """Epochs and finished trials before the first trial is pruned."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,12 +148,14 @@ def sweep_of(overrides: Sequence[str]) -> Sweep:
     if config.tracking.uri != "off":
         store_uri(Path(config.runs), config.tracking.uri)
     choice = next((each.partition("=")[2] for each in overrides if each.startswith("model=")), "attrec")
+    check_tunable(config, choice)
     space = load(config.sweep.space or choice, config, overridden)
     planned = plan(config, model_name(config, choice))
-    if planned.config["train"] is None:
-        raise InputError(f"model={choice} learns nothing by gradient, so a sweep has nothing to validate by the epoch")
     require_choice("train.monitor", config.train.monitor, METRICS)
-    shared = {key: value for key, value in flatten(planned.config).items() if key not in space.ranges and key != "seed"}
+    config = settled(config, planned, space)
+    # A run of a model that is fitted in one go does not consume the monitor; its search does.
+    consumed = flatten(planned.config) | {"train.monitor": config.train.monitor}
+    shared = {key: value for key, value in consumed.items() if key not in space.ranges and key != "seed"}
     return Sweep(
         name=f"{config.sweep.name or config.dataset.name}-{planned.name}",
         model=planned.name,
@@ -167,6 +172,34 @@ def sweep_of(overrides: Sequence[str]) -> Sweep:
         },
         overrides=tuple(each for each in overrides if each.lstrip("+~").partition("=")[0].split(".")[0] not in OWN),
     )
+
+
+def check_tunable(config: DictConfig, choice: str) -> None:
+    """InputError for a model without keyword and training, as popularity: its trials would all be the same."""
+    keywords = [key for key in config.model if not str(key).startswith("_")]
+    if not keywords and not learns(class_of(config.model._target_)):
+        raise InputError(
+            f"model={choice} has nothing to tune, neither a keyword nor a training; attrec-bench run model={choice} "
+            "gives its row in a table"
+        )
+
+
+def settled(config: DictConfig, planned: Plan, space: Space) -> DictConfig:
+    """Return a copy with the settings that this model's search does not consume at a fixed value.
+
+    A model that is fitted in one go has one epoch, and there is nothing to prune. Where the seed changes nothing, a
+    trial is one fit, since the mean of several would be the same value, and the winner's runs are one run, as those of
+    `run -m seed=0,1,2` are. InputError where the space sweeps the training of a model that has none.
+    """
+    made, name = config.copy(), planned.name
+    if planned.config["train"] is None:
+        swept = [key for key in space.ranges if key.startswith("train.")]
+        require(not swept, f"{space.source}: model={name} is fitted in one go, so no key of train may be swept", swept)
+        made.train.epochs, made.sweep.prune = 1, False
+    if planned.config["seed"] is None:
+        made.sweep.seeds, made.final_seeds = 1, min(config.final_seeds, 1)
+        log.info("model=%s: the seed changes nothing, so a trial is one fit and its winner is run once", name)
+    return made
 
 
 def check_numbers(config: DictConfig) -> None:

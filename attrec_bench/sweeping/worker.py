@@ -93,7 +93,8 @@ def objective(sweep: Sweep, slots: Slots, trial: "Trial") -> float:
     """Mean over the sweep's seeds of the best validation value; the steps of a trial are the epochs of all its seeds.
 
     What is reported at epoch e of seed k is the mean of the k finished seeds and the best so far of this one:
-    two trials are compared after the same seeds and epochs, so a trial can end within a seed or between two.
+    two trials are compared after the same seeds and epochs, so a trial can end within a seed or between two. A model
+    that is fitted in one go reports once a seed, as if that were its only epoch.
     """
     from optuna import TrialPruned
 
