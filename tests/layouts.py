@@ -23,6 +23,7 @@ from attrec_bench.errors import InputError
 
 Event = tuple[str, str, int]
 
+KEYS = {"user": "reviewerID", "item": "asin", "rating": "overall", "time": "unixReviewTime"}
 BLANKS = " \t\v\f"
 
 
@@ -58,8 +59,7 @@ class Source:
         for row in rows:
             cells = row._asdict()
             if self.name == "reviews":
-                keys = {"reviewerID": "user", "asin": "item", "overall": "rating", "unixReviewTime": "time"}
-                made.append("{" + ", ".join(f'"{key}": {cells[role]}' for key, role in keys.items()) + "}")
+                made.append("{" + ", ".join(f'"{key}": {cells[role]}' for role, key in KEYS.items()) + "}")
             else:
                 made.append(self.separator.join(cells.get(column, "note") for column in self.columns))
         return made
@@ -154,7 +154,7 @@ SOURCES = [
 HUGE = "9" * 5000
 ODD_IDS = ["0", "7", "10", "007", "-3", "-0", "1.0", "1e5", "1_0", "9" * 18, "9" * 19, str(2**63 - 1), str(2**63),
            "8" * 1000, "NA", "nan", "None", "'", "#", "\\N", "é", "\x85", "a\x0b", "\u2028x", "\xa0y"]  # fmt: skip
-PLAIN = st.characters(exclude_categories=["Cs"], exclude_characters=' \t\r\n\0:,;"\ufeff')
+PLAIN = st.characters(exclude_categories=["Cs"], exclude_characters=' \t\r\n\v\f\0:,;"\ufeff')
 IDS = st.sampled_from(ODD_IDS) | st.text(PLAIN, min_size=1, max_size=4)
 TIMES = st.integers(-(2**63), 2**63 - 1).map(str) | st.integers(-3, 3).map(str)
 ODD_TIMES = st.sampled_from(
@@ -181,10 +181,10 @@ def rows_of(source: Source) -> st.SearchStrategy[list[Row]]:
     return st.lists(st.builds(Row, ids, ids, times, RATINGS), min_size=1, max_size=6)
 
 
-def refused_by(source: Source, role: str) -> st.SearchStrategy[str]:
-    """A cell that the source must refuse."""
+def refused_by(source: Source, role: str) -> list[str]:
+    """The cells that the source must refuse; a line of a user's cannot hold an empty one."""
     wrong = NO_REVIEW[role] if source.name == "reviews" else REFUSED[role]
-    return st.sampled_from([cell for cell in wrong if cell or source.name != "sequences"])
+    return [cell for cell in wrong if cell or source.name != "sequences"]
 
 
 def refusal(source: Source, path: Path, longest: int = 400) -> str:

@@ -18,14 +18,12 @@ _BLANKS = " \t\v\f\r\n"  # what bytes.strip takes away; str.strip would also tak
 
 
 def decode(path: Path, data: bytes) -> str:
-    """UTF-8 bytes -> text; InputError names the line of the first byte that is not, and a NUL is not either."""
+    """UTF-8 bytes -> text; InputError names the line of the first byte that is not."""
     try:
-        text = data.decode()
+        return data.decode()
     except UnicodeDecodeError as error:
         where = f"{path}, line {_line_of(data, error.start)}"
         raise InputError(f"{where}: not UTF-8, got byte 0x{data[error.start]:02x}") from error
-    no_nul(path, data)
-    return text
 
 
 def no_nul(path: Path, data: bytes) -> None:
