@@ -46,6 +46,15 @@ def test_the_form_of_a_file_changes_nothing(file: Path, source: Source, data: st
     assert told(source.read(file, min_rating=None)) == source.events(rows)
 
 
+@each([source for source in SOURCES if source.header is None])
+@BRIEF
+@given(data=st.data(), blank=st.sampled_from(["\n", "\r\n\n", "\r"]))
+def test_blank_lines_at_the_beginning(file: Path, source: Source, data: st.DataObject, blank: str) -> None:
+    rows = data.draw(rows_of(source))
+    file.write_bytes((blank + "\n".join(source.lines(rows))).encode())
+    assert told(source.read(file, min_rating=None)) == source.events(rows)
+
+
 @each(SOURCES)
 @BRIEF
 @given(
@@ -134,6 +143,7 @@ FORMS = [(",", True), ("\t", True), (";", True), (" ", True), (",", False), ("\t
 @example([("1", "\t7", "3", "4")], (",", True), "\n")
 @example([("1", "\t7", "3", "4")], (" ", False), "\n")
 @example([("1", '" 7"', "3", "4"), ("1", '"+7"', "3", "4")], (",", True), "\n")
+@example([("1", "2", "3", "4"), ("\r", "1", "2", "3 4")], (" ", False), "\n")
 @example([("9", "7123456789012345678", "3", "4")], ("::", False), "\n")
 @example([("1", "2", "3", "9007199254740993"), ("1", "2", "3", "4.0")], ("\t", False), "\n")
 def test_pandas_and_the_line_by_line_reader_agree(

@@ -83,6 +83,8 @@ def _read_fast(data: bytes, layout: Layout) -> Columns | None:
         if b"\t" in data or layout.quoted:
             return None
         data, separator = data.replace(separator, b"\t"), b"\t"  # pandas is fast with a single character only
+    if data.count(b"\r") != data.count(b"\r\n"):
+        return None  # pandas swallows a blank after a CR, which may be a separator
     text = str if _changes_as_number(data, separator) else None  # else let pandas infer
     table = _table(data, separator.decode(), layout, text)
     if table is not None and text is None and not all(table[k].dtype == np.int64 for k in (layout.user, layout.item)):
@@ -98,9 +100,9 @@ def _read_fast(data: bytes, layout: Layout) -> Columns | None:
 
 def _changes_as_number(data: bytes, separator: bytes) -> bool:
     """Whether an id may look like a number that is written otherwise: with zeros, a plus or blanks around it."""
-    marks = (separator, b"\n", b"\r", b'"')
+    marks = (separator, b"\n", b'"')
     zeros = (b" 0", b"-0", *(mark + b"0" for mark in marks))
-    blanks = (b"\v", b"\f", *(mark + b" " for mark in marks), *(b" " + mark for mark in marks))
+    blanks = (b" \r", b"\v", b"\f", *(mark + b" " for mark in marks), *(b" " + mark for mark in marks))
     tabs = (b"\t",) if separator != b"\t" else ()
     return data[:1] in (b"0", b" ") or any(sign in data for sign in (b"+", *zeros, *blanks, *tabs))
 
