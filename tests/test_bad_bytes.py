@@ -182,6 +182,7 @@ def test_pandas_and_the_line_by_line_reader_agree(
             ", line 1: not a csv row: field larger than field limit (131072), got '9,xx",
         ),
     ],
+    ids=["open", "after the quote", "too long"],
 )
 def test_bad_titles_are_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     (tmp_path / "u.data").write_text("1\t9\t3\t4\n")

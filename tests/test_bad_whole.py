@@ -25,6 +25,7 @@ from tests.small import batches_of
         (["data", "csv"], "a,b,1\na,c,noon\n", "line 3: time must be a whole number, got 'noon'"),
         (["run", "dataset=csv"], 'a,"b,1\na,c,2\n', "line 2: not a csv row: unexpected end of data, got 'a,\"b,1'"),
     ],
+    ids=["data", "run"],
 )
 def test_the_command_line_says_one_line(tmp_path: Path, verb: list[str], content: str, message: str) -> None:
     path = tmp_path / "my.csv"

@@ -90,6 +90,7 @@ def test_reviews(tmp_path: Path) -> None:
     [
         ("{'reviewerID': 'A'}", "not a JSON object: Expecting property name enclosed in double quotes"),
         ('{"reviewerID": "A"', "not a JSON object"),
+        ('{"asin": "a", "asin": "b"}', 'not a JSON object: a key stands twice, got \'{"asin": "a"'),
         ("[1, 2]", "expected a JSON object, got '[1, 2]'"),
         (review(reviewerID=None), "reviewerID is missing"),
         (review(asin=""), "asin is missing"),

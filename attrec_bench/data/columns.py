@@ -147,7 +147,7 @@ def typed(ids: NDArray[np.str_]) -> NDArray[np.generic]:
     distinct = np.unique(ids).tolist()
     try:
         return ids.astype(np.int64) if all(map(_PLAIN_ID.fullmatch, distinct)) else ids
-    except OverflowError:
+    except OverflowError:  # 19 digits may be more than 64 bits
         return ids
 
 
@@ -198,14 +198,6 @@ def checked_id(where: str, name: str, value: str) -> str:
     if len(_present(where, name, value)) > LONGEST_ID:
         raise InputError(f"{where}: {name} must have at most {LONGEST_ID:,} characters, got {shown(value)}")
     return value
-
-
-def is_finite(value: float) -> bool:
-    """Whether a float64 holds it: neither NaN nor infinite, nor a whole number of hundreds of digits."""
-    try:
-        return isfinite(value)
-    except OverflowError:
-        return False
 
 
 def _present(where: str, name: str, value: str) -> str:

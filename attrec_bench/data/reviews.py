@@ -1,12 +1,13 @@
 """Reviews: Amazon's ``reviews_*.json.gz``, one JSON object a line -> Interactions in the order of the file."""
 
 import json
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from attrec_bench.data.columns import Columns, checked_id, is_finite, typed
+from attrec_bench.data.columns import Columns, checked_id, typed
 from attrec_bench.data.interactions import Interactions
 from attrec_bench.data.lines import decode, lines
 from attrec_bench.data.reading import content, events
@@ -41,14 +42,22 @@ def reviews_json(path: str | Path, *, titles: str | None, min_rating: float | No
 
 def _object(where: str, line: str) -> dict[str, Any]:
     try:
-        value = json.loads(line)
+        value = json.loads(line, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
-        raise InputError(f"{where}: not a JSON object: {error.msg}, got {shown(line[error.pos :])}") from error
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets thousands deep
+        raise InputError(f"{where}: not a JSON object: {error.msg}, got {shown(line[error.pos :] or line)}") from error
+    except (ValueError, RecursionError) as error:  # a key twice, a number of thousands of digits, brackets as deep
         raise InputError(f"{where}: not a JSON object: {error}, got {shown(line)}") from error
     if not isinstance(value, dict):
         raise InputError(f"{where}: expected a JSON object, got {shown(line.strip())}")
     return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Pairs -> object; json would keep the last value of a key that stands twice, and not say so."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a key stands twice")
+    return made
 
 
 def _present(where: str, review: dict[str, Any], key: str) -> Any:
@@ -71,9 +80,17 @@ def _is_unicode(value: str) -> bool:
 
 def _number(where: str, review: dict[str, Any], key: str) -> float:
     value = _present(where, review, key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
         raise InputError(f"{where}: {key} must be a number, got {shown(value)}")
     return float(value)
+
+
+def _is_finite(value: float) -> bool:
+    """Whether a float64 holds it: neither NaN nor infinite, nor a whole number of hundreds of digits."""
+    try:
+        return isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _time(where: str, review: dict[str, Any]) -> int:
