@@ -36,6 +36,19 @@ def test_a_sound_folder_is_sound(runs: Path, capsys: pytest.CaptureFixture[str])
     assert doctor.BROKEN not in told
 
 
+def test_a_store_in_the_store_is_nothing_to_tell(
+    runs: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    verbs.table_verb([f"runs={runs}"])
+    before = capsys.readouterr().out
+    store.save(runs / "demo", make_record(seed=1))
+    assert ends(runs) == 0
+    assert f"1 whole records in {runs}" in capsys.readouterr().out
+    verbs.table_verb([f"runs={runs}"])
+    assert capsys.readouterr().out == before
+    assert caplog.records == []
+
+
 def broken_journal(runs: Path) -> None:
     (runs / ".sweeps").mkdir()
     (runs / ".sweeps" / "studies.journal").write_bytes(b"?\n")
