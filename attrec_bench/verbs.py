@@ -23,9 +23,10 @@ def table_verb(arguments: list[str]) -> None:
     """Print or write the tables of the recorded runs."""
     if wants_help(arguments, TABLE_HELP):
         return
+    from attrec_bench.report.footnotes import with_settings
     from attrec_bench.results import ledger
     from attrec_bench.results.against import compared
-    from attrec_bench.results.formats import render
+    from attrec_bench.results.formats import SHEETS, render
     from attrec_bench.results.publications import with_published
     from attrec_bench.results.select import select
     from attrec_bench.results.store import read_all
@@ -41,6 +42,7 @@ def table_verb(arguments: list[str]) -> None:
     records = ledger.tuned(records, ledgers) if tuned == "true" else records
     made = compared(tables(records, DEFAULT_METRICS if metrics is None else metrics.split(",")), against, test)
     made = ledger.footed(with_published(made), ledgers)
+    made = made if form in SHEETS else with_settings(made)
     text = render(made, form, color=out is None and sys.stdout.isatty())
     if out is None:
         print(text, end="")

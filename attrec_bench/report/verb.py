@@ -6,6 +6,7 @@ from pathlib import Path
 
 from attrec_bench.evaluation.comparison import SIGN_FLIP
 from attrec_bench.report.cells import found
+from attrec_bench.report.footnotes import with_settings
 from attrec_bench.report.page import page
 from attrec_bench.report.part import Material
 from attrec_bench.report.why import why
@@ -36,6 +37,7 @@ def report(runs: Path, filters: Mapping[str, str], asked: Asked) -> str:
     records = ledger.tuned(records, ledgers) if asked.tuned else records
     metrics = DEFAULT_METRICS if asked.metrics is None else asked.metrics.split(",")
     made = ledger.footed(with_published(compared(tables(records, metrics), asked.against, asked.test)), ledgers)
+    made = with_settings(made)
     materials = []
     for place, table in enumerate(made):
         own = {record.identity for row in table.rows for record in row.records}

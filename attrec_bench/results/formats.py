@@ -137,6 +137,8 @@ FORMATS: dict[str, Callable[[Sequence[Table]], str]] = {
     "csv-wide": wide_csv,
     "html": html,
 }
+SHEETS = ("csv", "csv-wide")
+"""Formats for programs: without words."""
 
 
 def _piped(cells: Sequence[str]) -> str:

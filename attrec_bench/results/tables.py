@@ -21,7 +21,7 @@ from attrec_bench.errors import InputError
 from attrec_bench.evaluation.comparison import Comparison
 from attrec_bench.evaluation.metrics import means
 from attrec_bench.evaluation.statistics import seed_interval
-from attrec_bench.results import captions, draws
+from attrec_bench.results import captions, cautions, draws
 from attrec_bench.results.labels import differing, labels, settings_of, unsaid
 from attrec_bench.results.published.beside import Beside
 from attrec_bench.results.record import Record, digest, flatten
@@ -133,6 +133,7 @@ def _table(records: Sequence[Record], metrics: tuple[str, ...], apart: Mapping[s
     counted = [record for row in ordered for record in row.records]
     models = [row for row in ordered if row.kind == MODEL] or ordered
     notes += captions.unequal("Seeds", {row.label: captions.seeds(row.records) for row in models})
+    notes += cautions.cut_short({row.label: row.records for row in ordered})
     notes += captions.unequal("Tie draws", {row.label: draws.draws(row.records) for row in ordered})
     return Table(
         data=records[0].data,
