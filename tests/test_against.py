@@ -119,6 +119,23 @@ def test_below_popularity_only_marks_models_that_learn() -> None:
     assert not any("below Popularity" in note for note in against(contest()[::2]).notes)
 
 
+def test_marks_that_rest_on_one_seed_are_named() -> None:
+    def said(records: list[Record]) -> list[str]:
+        return [note for note in against(records, ("HR@10",)).notes if "one seed" in note]
+
+    (note,) = said(contest())
+    assert note.startswith("The marks of bprmf, attrec rest on one seed")
+    again = {each.model: each for each in contest()}
+    more = [make_record(model, 1, ranks=list(again[model].ranks)) for model in ("bprmf", "caser")]
+    more.append(make_record("attrec", 1, ranks=list(again["attrec"].ranks), keywords=ATTREC))
+    assert said([*contest(), *more]) == []
+    assert said([*contest(), *more[1:]])[0].startswith("The marks of bprmf rest on one seed")
+    unseeded = make_record("ease", None, ranks=[4.0] * 9 + [40.0] * 11, train=None)  # has no seed that it could lack
+    attrec = [again["attrec"], more[2]]
+    assert row(against([*attrec, unseeded], ("HR@10",)), "attrec").cells[0].marks == ("†",)
+    assert said([*attrec, unseeded]) == []
+
+
 def test_wilcoxon_is_an_option_and_is_said() -> None:
     table = against(contest(), ("HR@10",), test="wilcoxon")
     assert "Wilcoxon" in " ".join(table.notes)

@@ -67,7 +67,7 @@ def test_labels_name_exactly_the_keys_that_differ() -> None:
         "attrec (w=0.2, gamma=0.5, lr=0.05)",
         "attrec (w=0.2, gamma=1, lr=0.05)",
         "attrec (w=0.4, gamma=0.5, lr=0.1, l2=1)",
-        "bprmf",
+        "bprmf (lr=0.05)",  # of which attrec has two
     }
 
 

@@ -15,6 +15,7 @@ from attrec_bench.errors import InputError, require_choice
 from attrec_bench.evaluation.comparison import SIGN_FLIP, TESTS, Comparison, compare
 from attrec_bench.evaluation.metrics import per_user
 from attrec_bench.evaluation.statistics import FLIPS, LEVEL, Array
+from attrec_bench.results import cautions
 from attrec_bench.results.captions import count
 from attrec_bench.results.draws import draw_of
 from attrec_bench.results.record import Record
@@ -53,13 +54,17 @@ def _compared(table: Table, against: str | None, test: str) -> Table:
         (row.label, metric): user_values(row.records, metric) for row in (baseline, *alike) for metric in table.metrics
     }
     found = compare(values, baseline.label, table.metrics, np.random.default_rng(SEED), test)
-    ours = _challenger(alike)
+    ours, shown = _challenger(alike), [_marked(row, table.metrics, found) for row in table.rows]
+    marked = {row.label: row.records for row in shown if any({BETTER, WORSE} & set(cell.marks) for cell in row.cells)}
     return replace(
         table,
-        rows=tuple(_marked(row, table.metrics, found) for row in table.rows),
+        rows=tuple(shown),
         comparisons=tuple(found),
         improvement=None if ours is None else _improvement(ours, baseline),
-        notes=(*table.notes, *notes, *_explained(found, against is None, test, table.metrics)),
+        notes=(
+            *(*table.notes, *notes, *_explained(found, against is None, test, table.metrics)),
+            *cautions.one_seed(marked, baseline.records),
+        ),
     )
 
 

@@ -31,3 +31,22 @@ def _cut_short(limit: int, rows: Mapping[str, Sequence[Record]]) -> str:
 def _limit(record: Record) -> int | None:
     """Return how many epochs a run was allowed; None for a model without epochs."""
     return None if record.config["train"] is None else record.config["train"].get("epochs")
+
+
+def one_seed(marked: Mapping[str, Sequence[Record]], baseline: Sequence[Record]) -> list[str]:
+    """Return a note on the marked rows whose comparison with the baseline rests on one seed of either.
+
+    Models without a seed give the same with any, so that nothing is missing there.
+    """
+    labels = [label for label, records in marked.items() if _is_one_seed(records) or _is_one_seed(baseline)]
+    if not labels:
+        return []
+    return [
+        f"The marks of {', '.join(labels)} rest on one seed: they are about these runs, not about what other seeds "
+        "would give"
+    ]
+
+
+def _is_one_seed(records: Sequence[Record]) -> bool:
+    seeds = {record.config["seed"] for record in records}
+    return len(seeds) == 1 and seeds != {None}

@@ -22,7 +22,7 @@ from attrec_bench.evaluation.comparison import Comparison
 from attrec_bench.evaluation.metrics import means
 from attrec_bench.evaluation.statistics import seed_interval
 from attrec_bench.results import captions, cautions, draws
-from attrec_bench.results.labels import differing, labels, settings_of, unsaid
+from attrec_bench.results.labels import differing, labels, settings_of, training_keys, unsaid
 from attrec_bench.results.published.beside import Beside
 from attrec_bench.results.record import Record, digest, flatten
 
@@ -121,18 +121,22 @@ def tables(records: Sequence[Record], metrics: Sequence[str] = DEFAULT_METRICS) 
 def _table(records: Sequence[Record], metrics: tuple[str, ...], apart: Mapping[str, Any]) -> Table:
     used, notes = _of_one_program(records)
     rows: list[Row] = []
-    for same_model in _group(used, lambda record: record.model):
-        variants = _group(same_model, lambda record: digest(settings_of(record)))
-        notes += unsaid(variants)
-        for label, variant in zip(labels(variants), variants, strict=True):
+    models = [
+        _group(same_model, lambda record: digest(settings_of(record)))
+        for same_model in _group(used, lambda record: record.model)
+    ]
+    training = training_keys(models)
+    for variants in models:
+        notes += unsaid(variants, training)
+        for label, variant in zip(labels(variants, training), variants, strict=True):
             counted, left_out = _newest_of_each_seed(variant)
             notes += [f"{label}: {left_out}"] if left_out else []
             notes += draws.notes(label, counted, metrics)
             rows.append(_row(label, counted, metrics))
     ordered = _marked(sorted(rows, key=_order))
     counted = [record for row in ordered for record in row.records]
-    models = [row for row in ordered if row.kind == MODEL] or ordered
-    notes += captions.unequal("Seeds", {row.label: captions.seeds(row.records) for row in models})
+    seeded = [row for row in ordered if row.kind == MODEL] or ordered
+    notes += captions.unequal("Seeds", {row.label: captions.seeds(row.records) for row in seeded})
     notes += cautions.cut_short({row.label: row.records for row in ordered})
     notes += captions.unequal("Tie draws", {row.label: draws.draws(row.records) for row in ordered})
     return Table(
