@@ -28,7 +28,7 @@ def table_verb(arguments: list[str]) -> None:
     from attrec_bench.results.against import compared
     from attrec_bench.results.formats import SHEETS, render
     from attrec_bench.results.publications import with_published
-    from attrec_bench.results.select import select
+    from attrec_bench.results.select import lacking, select
     from attrec_bench.results.store import read_all
     from attrec_bench.results.tables import DEFAULT_METRICS, tables
 
@@ -38,9 +38,11 @@ def table_verb(arguments: list[str]) -> None:
     tuned = chosen.pop("tuned", "false")
     require_choice("tuned", tuned, ("true", "false"))
     ledgers = ledger.read_all(runs_folder(runs)) if tuned == "true" else []
-    records = select(read_all(runs_folder(runs)), chosen)
+    every = read_all(runs_folder(runs))
+    records = select(every, chosen, bounds=True)
     records = ledger.tuned(records, ledgers) if tuned == "true" else records
-    made = compared(tables(records, DEFAULT_METRICS if metrics is None else metrics.split(",")), against, test)
+    made = tables(records, DEFAULT_METRICS if metrics is None else metrics.split(","), lacking(every, chosen))
+    made = compared(made, against, test)
     made = ledger.footed(with_published(made), ledgers)
     made = made if form in SHEETS else with_settings(made)
     text = render(made, form, color=out is None and sys.stdout.isatty())

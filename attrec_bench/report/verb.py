@@ -13,7 +13,7 @@ from attrec_bench.report.why import why
 from attrec_bench.results import ledger
 from attrec_bench.results.against import compared
 from attrec_bench.results.publications import with_published
-from attrec_bench.results.select import select
+from attrec_bench.results.select import lacking, select
 from attrec_bench.results.store import read_all
 from attrec_bench.results.tables import DEFAULT_METRICS, tables
 
@@ -33,11 +33,12 @@ class Asked:
 def report(runs: Path, filters: Mapping[str, str], asked: Asked) -> str:
     """Records under ``runs`` that fit the filters -> HTML. Raises InputError as the table does."""
     ledgers = ledger.read_all(runs)
-    records = select(read_all(runs), filters)
+    every = read_all(runs)
+    records = select(every, filters, bounds=True)
     records = ledger.tuned(records, ledgers) if asked.tuned else records
     metrics = DEFAULT_METRICS if asked.metrics is None else asked.metrics.split(",")
-    made = ledger.footed(with_published(compared(tables(records, metrics), asked.against, asked.test)), ledgers)
-    made = with_settings(made)
+    made = compared(tables(records, metrics, lacking(every, filters)), asked.against, asked.test)
+    made = with_settings(ledger.footed(with_published(made), ledgers))
     materials = []
     for place, table in enumerate(made):
         own = {record.identity for row in table.rows for record in row.records}

@@ -103,10 +103,13 @@ class Table:
         return " ".join(self.sentences)
 
 
-def tables(records: Sequence[Record], metrics: Sequence[str] = DEFAULT_METRICS) -> list[Table]:
+def tables(
+    records: Sequence[Record], metrics: Sequence[str] = DEFAULT_METRICS, notes: Sequence[str] = ()
+) -> list[Table]:
     """Records -> one table for each (data, protocol), ordered by the data set's name.
 
-    Values are computed from the stored ranks, so any HR@K and NDCG@K can be asked for.
+    Values are computed from the stored ranks, so any HR@K and NDCG@K can be asked for. ``notes`` say of every table
+    what was left out before.
     Raises InputError for no records, no metrics or an unknown metric.
     """
     if not records:
@@ -114,12 +117,15 @@ def tables(records: Sequence[Record], metrics: Sequence[str] = DEFAULT_METRICS) 
     if not metrics:
         raise InputError("metrics must name at least one metric")
     groups = _group(records, lambda record: (record.data["sha256"], digest(draws.shared(record.config["protocol"]))))
-    made = [_table(group, tuple(metrics), apart) for group, apart in zip(groups, _apart(groups), strict=True)]
+    made = [_table(group, tuple(metrics), apart, notes) for group, apart in zip(groups, _apart(groups), strict=True)]
     return sorted(made, key=lambda table: (table.data["name"], digest(table.protocol)))
 
 
-def _table(records: Sequence[Record], metrics: tuple[str, ...], apart: Mapping[str, Any]) -> Table:
-    used, notes = _of_one_program(records)
+def _table(
+    records: Sequence[Record], metrics: tuple[str, ...], apart: Mapping[str, Any], before: Sequence[str]
+) -> Table:
+    used, others = _of_one_program(records)
+    notes = [*before, *others]
     rows: list[Row] = []
     models = [
         _group(same_model, lambda record: digest(settings_of(record)))
