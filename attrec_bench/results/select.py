@@ -17,11 +17,11 @@ HEADS, MOST = ("dataset", "model", "protocol", "seed"), 12
 def select(records: Sequence[Record], filters: Mapping[str, str], bounds: bool = False) -> list[Record]:
     """Records that fit every filter, e.g. {"dataset": "ml-100k", "model": "attrec,bprmf", "model.w": "0.2"}.
 
-    A key is "dataset" or "protocol" (its name), "model" (its choice), "seed", a config key with dots, or the last part
-    of one where that is not ambiguous ("w"). A value is one or several, separated by commas; numbers compare as
-    numbers. A record without the key does not fit; with ``bounds`` a floor or a ceiling does where it has no such key of
-    the model or the training, or no seed: a table of some settings needs them, too. Raises InputError for an unknown
-    key and for a value that fits no record.
+    A key is "dataset" or "protocol" (its name), "model" (its choice), "seed", the start of its "code", a config key with
+    dots, or the last part of one where that is not ambiguous ("w"). A value is one or several, separated by commas;
+    numbers compare as numbers. A record without the key does not fit; with ``bounds`` a floor or a ceiling does where
+    it has no such key of the model or the training, or no seed: a table of some settings needs them, too. Raises
+    InputError for an unknown key and for a value that fits no record.
     """
     keys = [_keys(record) for record in records]
     kept = list(range(len(records)))
@@ -33,11 +33,11 @@ def select(records: Sequence[Record], filters: Mapping[str, str], bounds: bool =
         if not held or (_inside(key, keys) and wanted != "null" and all(value is None for value in held)):
             raise InputError(_unknown(key, keys))
         present = [(index, keys[index][key]) for index in kept if key in keys[index]]
-        values = _alternatives(wanted, [value for _, value in present])
+        values, fits = _alternatives(wanted, [value for _, value in present]), _starts if key == "code" else _fits
         for value in values:
-            if not any(_fits(value, had) for _, had in present):
+            if not any(fits(value, had) for _, had in present):
                 raise InputError(_nothing(key, value, [had for _, had in present], filters))
-        fitting = {index for index, had in present if any(_fits(value, had) for value in values)}
+        fitting = {index for index, had in present if any(fits(value, had) for value in values)}
         free = bounds and _of_settings(key, keys)
         kept = [
             index
@@ -82,7 +82,7 @@ def _keys(record: Record) -> dict[str, Any]:
     unambiguous = {name: dotted[keys[0]] for name, keys in short.items() if len(keys) == 1}
     sections = {key: inner for key, inner in record.config.items() if isinstance(inner, Mapping)}
     named = {section: inner["name"] for section, inner in sections.items() if "name" in inner}
-    return unambiguous | dotted | named | {"dataset": record.data["name"], "model": record.model}
+    return unambiguous | dotted | named | {"dataset": record.data["name"], "model": record.model, "code": record.code}
 
 
 def _alternatives(wanted: str, present: Sequence[Any]) -> list[str]:
@@ -100,6 +100,11 @@ def _fits(wanted: str, value: Any) -> bool:
             return False
     shown = text(value)
     return wanted.replace(" ", "") == shown if isinstance(value, list) else wanted == shown
+
+
+def _starts(wanted: str, value: Any) -> bool:
+    """The start of a record's code is enough, as that of a run's identity is."""
+    return bool(wanted) and str(value).startswith(wanted)
 
 
 def _unknown(key: str, keys: Sequence[Mapping[str, Any]]) -> str:

@@ -5,12 +5,10 @@
                 with tie_order=random over seeds x tie draws (see draws.py)
     one column  a metric; all are higher is better
 
-A table is the work of one program, the one that made its newest record: records of another version of what every run
-goes through are left out, and of each model those of another version of its own file. Of two records of one seed (same
-data under two names) the newer counts. The notes say what was left out.
+A table is the work of one program (see program.py). Of two records of one seed (same data under two names) the newer
+counts. The notes say what was left out.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -23,6 +21,7 @@ from attrec_bench.evaluation.metrics import means
 from attrec_bench.evaluation.statistics import seed_interval
 from attrec_bench.results import captions, cautions, draws
 from attrec_bench.results.labels import differing, labels, settings_of, training_keys, unsaid
+from attrec_bench.results.program import of_one_program
 from attrec_bench.results.published.beside import Beside
 from attrec_bench.results.record import Record, digest, flatten
 
@@ -35,9 +34,6 @@ DIGITS = 4
 
 FLOOR, MODEL, CEILING = "floor", "model", "ceiling"
 BEST, SECOND = 1, 2
-
-SHARED = 8
-"""Digits of a record's code that stand for what every run goes through; the others stand for the model's file."""
 
 Key = TypeVar("Key")
 
@@ -124,7 +120,7 @@ def tables(
 def _table(
     records: Sequence[Record], metrics: tuple[str, ...], apart: Mapping[str, Any], before: Sequence[str]
 ) -> Table:
-    used, others = _of_one_program(records)
+    used, others = of_one_program(records)
     notes = [*before, *others]
     rows: list[Row] = []
     models = [
@@ -201,20 +197,6 @@ def _apart(groups: Sequence[Sequence[Record]]) -> list[dict[str, Any]]:
         for name in set(names)
     }
     return [{key: own[key] for key in telling[name] if key in own} for own, name in zip(settings, names, strict=True)]
-
-
-def _of_one_program(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
-    """Records of the program that made the newest one; and what was left out, in words."""
-    by_age = sorted(records, key=lambda record: record.created)
-    shared = by_age[-1].code[:SHARED]
-    newest = {_class_of(record): record.code for record in by_age if record.code[:SHARED] == shared}
-    kept = [record for record in records if record.code == newest.get(_class_of(record))]
-    left_out = Counter(record.model for record in records) - Counter(record.model for record in kept)
-    return kept, captions.other_code(left_out)
-
-
-def _class_of(record: Record) -> str:
-    return str(record.config["model"]["_target_"])
 
 
 def _newest_of_each_seed(records: Sequence[Record]) -> tuple[list[Record], str]:
