@@ -17,10 +17,10 @@ HEADS, MOST = ("dataset", "model", "protocol", "seed"), 12
 def select(records: Sequence[Record], filters: Mapping[str, str], bounds: bool = False) -> list[Record]:
     """Records that fit every filter, e.g. {"dataset": "ml-100k", "model": "attrec,bprmf", "model.w": "0.2"}.
 
-    A key is "dataset" or "protocol" (its name), "model" (its choice), "seed", the start of its "code", a config key with
-    dots, or the last part of one where that is not ambiguous ("w"). A value is one or several, separated by commas;
-    numbers compare as numbers. A record without the key does not fit; with ``bounds`` a floor or a ceiling does where
-    it has no such key of the model or the training, or no seed: a table of some settings needs them, too. Raises
+    A key is "dataset" or "protocol" (its name), "model" (its choice), "seed", the start of its "code", a config key
+    with dots, or the last part of one where that is not ambiguous ("w"). A value is one or several, separated by
+    commas; numbers compare as numbers. A record without the key does not fit; with ``bounds`` a floor or a ceiling does
+    where it has no such key of the model or the training, or no seed: a table of some settings needs them, too. Raises
     InputError for an unknown key and for a value that fits no record.
     """
     keys = [_keys(record) for record in records]
