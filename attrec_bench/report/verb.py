@@ -1,14 +1,15 @@
 """What was typed -> the report as text, or the account of one cell: records are read, chosen and compared here."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from attrec_bench.evaluation.comparison import SIGN_FLIP
-from attrec_bench.report.cells import found
 from attrec_bench.report.footnotes import with_settings
 from attrec_bench.report.page import page
 from attrec_bench.report.part import Material
+from attrec_bench.report.which import found
 from attrec_bench.report.why import why
 from attrec_bench.results import ledger
 from attrec_bench.results.against import compared
@@ -56,7 +57,10 @@ def account_of(runs: Path, filters: Mapping[str, str], metric: str, row: str | N
     records = read_all(runs)
     chosen = select(records, filters)
     metrics = DEFAULT_METRICS if metric in DEFAULT_METRICS else (metric,)
-    table, own = found(tables(records, metrics), chosen, row)
+    asked = {**filters, "metric": metric, **{key: each for key, each in (("row", row), ("against", against)) if each}}
+    if str(runs) != os.environ.get("ATTREC_BENCH_RUNS", "runs"):
+        asked["runs"] = str(runs)
+    table, own = found(tables(records, metrics), chosen, row, asked)
     (table,) = ledger.footed(with_published(compared([table], against)), ledger.read_all(runs))
     (again,) = [each for each in table.rows if each.label == own.label]
     return why(table, again, metric)
