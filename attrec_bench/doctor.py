@@ -16,6 +16,7 @@ from platformdirs import user_cache_dir
 from attrec_bench.data.locate import VARIABLE
 from attrec_bench.errors import InputError
 from attrec_bench.results import checkpoint, store
+from attrec_bench.results.captions import count
 from attrec_bench.results.marks import DATABASE
 from attrec_bench.sweeping.storage import check_lines
 
@@ -71,8 +72,20 @@ def data() -> Iterator[Finding]:
             BROKEN, f"{VARIABLE}={shared} is no folder", "set it to the folder of your data sets, or unset it"
         )
     for place in filter(Path.is_dir, [*([Path(shared).expanduser()] if shared else []), cache]):
-        names = sorted(each.name for each in place.iterdir() if each.is_dir() and not each.name.startswith("."))
-        yield Finding(GOOD, f"data in {place}: {', '.join(names) or 'none'}")
+        folders = sorted(each for each in place.iterdir() if each.is_dir() and not each.name.startswith("."))
+        held = {each.name: holds_a_file(each) for each in folders}
+        names = [name for name, there in held.items() if there]
+        yield Finding(GOOD if names else NOTE, f"data in {place}: {', '.join(names) or 'none'}")
+        empty = [name for name, there in held.items() if not there]
+        if empty:
+            yield Finding(
+                NOTE, f"without a file of data in {place}: {', '.join(empty)}", "attrec-bench data NAME fetches it"
+            )
+
+
+def holds_a_file(folder: Path) -> bool:
+    """Whether a folder holds more than a lock and what a download that was cut off has left."""
+    return any(file.is_file() for file in folder.rglob("*") if not file.name.startswith(".") and file.suffix != ".part")
 
 
 def records(runs: Path) -> Iterator[Finding]:
@@ -89,7 +102,7 @@ def records(runs: Path) -> Iterator[Finding]:
             whole += 1
         except InputError as error:
             yield Finding(BROKEN, str(error), "the command that made the run makes it again; or delete the folder")
-    yield Finding(GOOD, f"{whole} whole records in {runs}")
+    yield Finding(GOOD, f"{count(whole, 'whole record')} in {runs}")
     left = list((runs / checkpoint.FOLDER).glob("*.pt"))
     if left:
         size = sum(file.stat().st_size for file in left) / 2**20

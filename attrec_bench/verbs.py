@@ -23,24 +23,29 @@ def table_verb(arguments: list[str]) -> None:
     """Print or write the tables of the recorded runs."""
     if wants_help(arguments, TABLE_HELP):
         return
+    from attrec_bench.report.footnotes import with_settings
     from attrec_bench.results import ledger
     from attrec_bench.results.against import compared
-    from attrec_bench.results.formats import render
+    from attrec_bench.results.formats import SHEETS, render
     from attrec_bench.results.publications import with_published
-    from attrec_bench.results.select import select
+    from attrec_bench.results.select import lacking, select
     from attrec_bench.results.store import read_all
     from attrec_bench.results.tables import DEFAULT_METRICS, tables
 
     chosen = pairs(arguments)
     out, metrics, runs, against = (chosen.pop(key, None) for key in ("out", "metrics", "runs", "against"))
     form, test = chosen.pop("format", "terminal"), chosen.pop("test", "sign-flip")
-    tuned = chosen.pop("tuned", "false")
+    tuned, shown = chosen.pop("tuned", "false"), chosen.pop("published", "true")
     require_choice("tuned", tuned, ("true", "false"))
+    require_choice("published", shown, ("true", "false"))
     ledgers = ledger.read_all(runs_folder(runs)) if tuned == "true" else []
-    records = select(read_all(runs_folder(runs)), chosen)
+    every = read_all(runs_folder(runs))
+    records = select(every, chosen, bounds=True)
     records = ledger.tuned(records, ledgers) if tuned == "true" else records
-    made = compared(tables(records, DEFAULT_METRICS if metrics is None else metrics.split(",")), against, test)
-    made = ledger.footed(with_published(made), ledgers)
+    made = tables(records, DEFAULT_METRICS if metrics is None else metrics.split(","), lacking(every, chosen))
+    made = compared(made, against, test)
+    made = ledger.footed(with_published(made) if shown == "true" else made, ledgers)
+    made = made if form in SHEETS else with_settings(made)
     text = render(made, form, color=out is None and sys.stdout.isatty())
     if out is None:
         print(text, end="")
@@ -57,9 +62,10 @@ def report_verb(arguments: list[str]) -> None:
     chosen = pairs(arguments)
     out, runs = Path(chosen.pop("out", "report.html")), runs_folder(chosen.pop("runs", None))
     require_choice("tuned", tuned := chosen.pop("tuned", "false"), ("true", "false"))
+    require_choice("published", shown := chosen.pop("published", "true"), ("true", "false"))
     given = {key: chosen.pop(key) for key in ("metrics", "against", "test", "storage") if key in chosen}
     path = chosen.pop("dataset.path", None)
-    text = report(runs, chosen, Asked(**given, tuned=tuned == "true", path=path))
+    text = report(runs, chosen, Asked(**given, tuned=tuned == "true", published=shown == "true", path=path))
     out.write_text(text, encoding="utf-8")
     print(f"wrote {out} ({len(text.encode()) / 1024:.0f} KiB)")
 

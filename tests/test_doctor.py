@@ -32,8 +32,40 @@ def ends(runs: Path) -> int:
 def test_a_sound_folder_is_sound(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ends(runs) == 0
     told = capsys.readouterr().out
-    assert f"1 whole records in {runs}" in told
+    assert f"1 whole record in {runs}" in told
     assert doctor.BROKEN not in told
+
+
+def test_a_store_in_the_store_is_nothing_to_tell(
+    runs: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    verbs.table_verb([f"runs={runs}"])
+    before = capsys.readouterr().out
+    store.save(runs / "demo", make_record(seed=1))
+    assert ends(runs) == 0
+    assert f"1 whole record in {runs}" in capsys.readouterr().out
+    verbs.table_verb([f"runs={runs}"])
+    assert capsys.readouterr().out == before
+    assert caplog.records == []
+
+
+def test_a_data_folder_that_holds_only_a_lock_is_not_ok(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = runs.parent / "data"
+    (place / "ml-1m").mkdir(parents=True)
+    (place / "ml-1m" / ".lock").touch()
+    (place / "ml-1m" / "ml-1m.zip.part").touch()
+    (place / "ml-1m" / "deep").mkdir()
+    monkeypatch.setenv(VARIABLE, str(place))
+    monkeypatch.setattr(doctor, "user_cache_dir", lambda _: str(place / "no-cache"))
+    assert grades(runs)[f"data in {place}: none"] == doctor.NOTE
+    assert grades(runs)[f"without a file of data in {place}: ml-1m"] == doctor.NOTE
+    (place / "ml-100k").mkdir()
+    (place / "ml-100k" / "u.data").touch()
+    assert grades(runs)[f"data in {place}: ml-100k"] == doctor.GOOD
+    assert f"without a file of data in {place}: ml-1m" in grades(runs)
+    (place / "ml-1m" / "deep" / "ratings.dat").touch()
+    assert grades(runs)[f"data in {place}: ml-100k, ml-1m"] == doctor.GOOD
+    assert not any("without a file" in what for what in grades(runs))
 
 
 def broken_journal(runs: Path) -> None:

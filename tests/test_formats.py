@@ -86,6 +86,20 @@ def test_latex_escapes_each_special_character_once() -> None:
     assert f"{expected} & 0.6667" in made
 
 
+def test_what_bold_underlined_and_marks_are_is_said_where_there_are_such() -> None:
+    said = (
+        "In bold the best and underlined the second value of a column, floors and ceilings apart; † better than the "
+        "baseline, ‡ worse than it, ↓ below Popularity, as told below."
+    )
+    assert said in unescape(render([marked()], "html"))
+    assert said[:40] in render([marked()], "latex")
+    assert r"$^\downarrow$ below Popularity, as told below." in render([marked()], "latex")
+    plain = render([one(house())], "html")
+    assert "floors and ceilings apart." in plain
+    assert "better than the baseline" not in plain
+    assert "In bold" not in render([one([make_record()])], "html")
+
+
 def test_no_caption_breaks_its_paragraph() -> None:
     made = render([one([make_record(data={"name": "my\n\ndata"})])], "latex")
     assert r"\caption{my  data (943" in made

@@ -1,13 +1,17 @@
 import csv
 import io
 import re
+from pathlib import Path
 
 import pytest
 
+from attrec_bench import verbs
+from attrec_bench.errors import InputError
 from attrec_bench.results.formats import render
 from attrec_bench.results.publications import with_published
-from attrec_bench.results.published.registry import UNKNOWN, Published
+from attrec_bench.results.published.registry import UNKNOWN, Published, published
 from attrec_bench.results.record import Record
+from attrec_bench.results.store import save
 from attrec_bench.results.tables import Table
 from tests.records import make_record, one
 from tests.records import published_value as value
@@ -64,3 +68,24 @@ def test_csv_has_value_difference_and_verdict() -> None:
     assert (hits["published"], hits["published_within"], hits["published_source"]) == ("0.4", "", "a paper")
     assert float(hits["published_difference"]) == pytest.approx(0.1)
     assert (hits["published_verdict"], reciprocal["published"]) == ("comparable", "0.1")
+
+
+@pytest.mark.parametrize(("option", "there"), [([], True), (["published=true"], True), (["published=false"], False)])
+def test_published_values_can_be_left_out(option: list[str], there: bool, tmp_path: Path) -> None:
+    for record in [make_record("caser", ranks=[1, 40]), make_record("bprmf", ranks=[1, 60])]:
+        save(tmp_path / "runs", record)
+    known = [each for each in published() if (each.model, each.dataset) == ("caser", "ml-100k")]
+    assert known, "something is published, or the test would say nothing"
+    metrics = f"metrics={known[0].metric}"
+    verbs.table_verb([f"runs={tmp_path / 'runs'}", metrics, "format=markdown", f"out={tmp_path / 'table.md'}", *option])
+    verbs.report_verb([f"runs={tmp_path / 'runs'}", metrics, f"out={tmp_path / 'report.html'}", *option])
+    for file in ("table.md", "report.html"):
+        text = (tmp_path / file).read_text()
+        assert (f"published {known[0].metric}" in text) == there
+        assert ("Published beside caser" in text) == there
+
+
+def test_published_is_true_or_false(tmp_path: Path) -> None:
+    for verb in (verbs.table_verb, verbs.report_verb):
+        with pytest.raises(InputError, match="published must be one of true, false, got 'no'"):
+            verb([f"runs={tmp_path}", "published=no"])

@@ -162,8 +162,25 @@ def test_git_state_of_a_clean_a_dirty_and_a_foreign_folder(tmp_path: Path) -> No
     git(tmp_path, "commit", "-m", "two")
     head = git(tmp_path, "rev-parse", "HEAD")
     assert machine.git_state(inner) == {"commit": head, "dirty": False}
-    (inner / "new.py").write_text("2")
+    for name in ("package", "baselines", "conf", "sweeps"):
+        new = tmp_path / name / "deep" / "new.py"
+        new.parent.mkdir(parents=True)
+        new.write_text("2")
+        assert machine.git_state(inner) == {"commit": head, "dirty": True}, name
+        new.unlink()
+    (tmp_path / "report.html").write_text("a new file that no run reads")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "new.py").write_text("2")
+    assert machine.git_state(inner) == {"commit": head, "dirty": False}
+    (tmp_path / "readme").write_text("another text")  # tracked
     assert machine.git_state(inner) == {"commit": head, "dirty": True}
+    git(tmp_path, "checkout", "readme")
+    (tmp_path / ".gitignore").write_text("*.pyc")
+    (inner / "code.pyc").write_text("ignored")
+    assert machine.git_state(inner) == {"commit": head, "dirty": False}
+    git(tmp_path, "add", ".gitignore")  # new, and now tracked
+    assert machine.git_state(inner) == {"commit": head, "dirty": True}
+    assert machine.git_state(tmp_path) == {"commit": head, "dirty": True}  # whose neighbours are outside
 
 
 def test_no_git_on_the_path_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
 import pytest
 
 from attrec_bench.errors import InputError
-from attrec_bench.results.select import select
+from attrec_bench.results.select import lacking, select
+from attrec_bench.results.tables import tables
 from tests.records import make_record
 
 RECORDS = [
@@ -89,3 +90,46 @@ def test_a_section_without_a_name_offers_its_keys() -> None:
 def test_no_records_at_all_is_said() -> None:
     with pytest.raises(InputError, match="there is no record yet"):
         select([], {"model": "attrec"})
+
+
+FIVE, HUNDRED = ({"monitor": "MRR", "epochs": epochs} for epochs in (5, 100))
+BESIDE = [
+    make_record(train=FIVE),
+    make_record(train=HUNDRED),
+    make_record(train=FIVE, keywords={"w": 0.2}),
+    make_record("popularity", None, train=None),
+    make_record("oracle", None, train=None),
+    make_record("random", 0, train=None),
+    make_record("ease", None, train=None),
+    make_record("ease", None, train=None, data={"name": "ml-1m", "sha256": "cd" * 32}),
+]
+
+
+@pytest.mark.parametrize(
+    ("filters", "models"),
+    [
+        ({"train.epochs": "5"}, ["attrec", "attrec", "popularity", "oracle", "random"]),
+        ({"epochs": "100"}, ["attrec", "popularity", "oracle", "random"]),
+        ({"model.w": "0.2"}, ["attrec", "popularity", "oracle", "random"]),
+        ({"seed": "0"}, ["attrec", "attrec", "attrec", "popularity", "oracle", "random"]),
+        ({"model": "attrec", "train.epochs": "5"}, ["attrec", "attrec"]),
+        ({"dataset": "ml-1m"}, ["ease"]),
+    ],
+)
+def test_a_setting_that_floors_and_ceilings_lack_does_not_leave_them_out(
+    filters: dict[str, str], models: list[str]
+) -> None:
+    assert [each.model for each in select(BESIDE, filters, bounds=True)] == models
+
+
+def test_what_a_filter_leaves_out_for_want_of_the_key_is_told() -> None:
+    here = {"dataset": "ml-100k"}
+    assert lacking(BESIDE, {**here, "train.epochs": "5"}) == [
+        "Left out, without a value of train.epochs: 1 record of ease"
+    ]
+    assert lacking(BESIDE, {"epochs": "5"}) == ["Left out, without a value of epochs: 2 records of ease"]
+    assert lacking(BESIDE, {"model": "attrec", "train.epochs": "5"}) == []
+    assert lacking(BESIDE, here) == []
+    (table,) = tables(select(BESIDE, {"epochs": "5", **here}, bounds=True), ["MRR"], lacking(BESIDE, {"epochs": "5"}))
+    assert table.notes[0] == "Left out, without a value of epochs: 2 records of ease"
+    assert lacking(BESIDE, {"train.epochs": "5", "model.w": "0.2", "model": "popularity"}) == []

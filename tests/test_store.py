@@ -165,3 +165,25 @@ def test_a_killed_process_holds_no_lock(tmp_path: Path) -> None:
     began = time.monotonic()
     with store.lock(tmp_path, make_record().identity):
         assert time.monotonic() - began < 5
+
+
+def test_a_store_in_a_store_is_no_broken_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    outer, inner, renamed = make_record(), make_record(seed=1), make_record(seed=2)
+    store.save(tmp_path, outer)
+    store.save(tmp_path / "demo", inner)
+    (tmp_path / "plots").mkdir()
+    assert store.read_all(tmp_path) == [outer]
+    assert store.read_all(tmp_path / "demo") == [inner]
+    store.save(tmp_path, renamed).rename(tmp_path / "mine")  # a whole run counts whatever its folder is called
+    assert store.read_all(tmp_path) == [outer, renamed]
+    assert caplog.records == []
+    (tmp_path / "mine" / "record.json").unlink()  # and half of one is broken
+    assert store.read_all(tmp_path) == [outer]
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert str(tmp_path / "mine") in line
+    (tmp_path / ("0" * 16)).mkdir()
+    assert [folder.name for folder in store.folders(tmp_path)] == [
+        "0" * 16,
+        store.folder_of(tmp_path, outer.identity).name,
+        "mine",
+    ]

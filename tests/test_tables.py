@@ -6,6 +6,7 @@ import pytest
 
 from attrec_bench.errors import InputError
 from attrec_bench.results.formats import render
+from attrec_bench.results.select import select
 from attrec_bench.results.tables import BEST, SECOND, Cell, tables
 from tests.records import TRAIN, house, make_record, one, row
 
@@ -67,7 +68,7 @@ def test_labels_name_exactly_the_keys_that_differ() -> None:
         "attrec (w=0.2, gamma=0.5, lr=0.05)",
         "attrec (w=0.2, gamma=1, lr=0.05)",
         "attrec (w=0.4, gamma=0.5, lr=0.1, l2=1)",
-        "bprmf",
+        "bprmf (lr=0.05)",  # of which attrec has two
     }
 
 
@@ -113,8 +114,12 @@ def test_of_two_code_versions_the_last_used_counts_and_the_note_says_so() -> Non
     table = one([*old, new])
     assert row(table, "attrec").cells[0] == Cell(1, None, 1)
     assert row(table, "attrec").records == (new,)
-    said = "Left out, made by another version of the code than the newest record: 3 records of attrec"
+    said = (
+        "Left out, made by another version of the code than the newest record (table code=... shows them): "
+        "3 records of attrec (code=c0dec0defeedfeed)"
+    )
     assert table.notes == (said,)
+    assert row(one(select([*old, new], {"code": "c0dec0defeedfeed"})), "attrec").records == tuple(old)
     for format in ("terminal", "markdown", "latex"):
         assert " ".join(said.split()) in " ".join(render([table], format).split())
 
@@ -136,8 +141,8 @@ def test_a_table_is_the_work_of_one_program() -> None:
     assert {record.code[:8] for each in table.rows for record in each.records} == {"0ddba115"}
     assert row(table, "caser").records == (records[4],)
     assert table.notes == (
-        "Left out, made by another version of the code than the newest record: "
-        "2 records of bprmf, 1 record of popularity, 1 record of caser",
+        "Left out, made by another version of the code than the newest record (table code=... shows them): "
+        "2 records of bprmf, 1 record of popularity (code=c0dec0de), 1 record of caser (code=0ddba115cccccccc)",
     )
     # each table for itself: where nothing newer stands beside them, the old ones count
     apart = [make_record("bprmf", protocol={"tie_order": "item"}), *records]

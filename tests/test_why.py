@@ -1,5 +1,6 @@
 """The account of one cell, as text: every figure of it recomputed by hand from the records it is about."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from attrec_bench.report.verb import account_of
 from attrec_bench.results.record import SHORT, Record
 from attrec_bench.results.store import save
 from attrec_bench.run import run
-from tests.records import house, make_record
+from tests.records import TRAIN, house, make_record
 from tests.reports import field_of_models
 
 SIZE = ["dataset=planted", "dataset.n_users=40", "dataset.n_items=60", "dataset.n_interactions=1200", "train.epochs=1"]
@@ -65,6 +66,51 @@ def test_records_of_several_rows_are_refused_with_their_names(tmp_path: Path) ->
     assert account_of(tmp_path, {"model": "attrec", "model.w": "0.5", "seed": "1"}, "HR@10", None, None) == one
     with pytest.raises(InputError, match=r"row must be a row of the table \(.*caser.*\), got 'attrec \(w=0.4\)'"):
         account_of(tmp_path, {}, "HR@10", "attrec (w=0.4)", None)
+
+
+def ways(runs: Path, filters: dict[str, str], keys: str) -> list[list[str]]:
+    """The commands of the error, which must name exactly these keys."""
+    with pytest.raises(InputError) as raised:
+        account_of(runs, filters, "HR@10", None, None)
+    said, _, commands = str(raised.value).partition("they differ in ")[2].partition("; ")
+    assert said == keys
+    assert "\n" not in commands
+    return [shlex.split(command) for command in commands.split(" or ")]
+
+
+def test_a_command_is_given_for_each_row_and_leads_to_it(tmp_path: Path) -> None:
+    five, hundred = {**TRAIN, "epochs": 5}, {**TRAIN, "epochs": 100}
+    records = [
+        make_record("attrec", train=five, keywords={"heights": [1, 2]}),
+        make_record("attrec", train=hundred, keywords={"heights": [1, 2]}),
+        make_record("caser", train=hundred),
+        make_record("attrec", train=hundred, keywords={"heights": [1, 2]}, protocol={"tie_order": "item"}),
+    ]
+    for record in records:
+        save(tmp_path, record)
+    two = ways(tmp_path, {"model": "attrec", "protocol.tie_order": "file"}, "train.epochs")
+    start, end = (
+        ["attrec-bench", "why", "model=attrec", "protocol.tie_order=file"],
+        ["metric=HR@10", f"runs={tmp_path}"],
+    )
+    assert sorted(two) == [[*start, f"train.epochs={epochs}", *end] for epochs in (100, 5)]
+    every = ways(tmp_path, {}, "protocol.tie_order, model, train.epochs")
+    assert len(every) == 4
+    told = []
+    for words in every:
+        given = dict(word.split("=", 1) for word in words[2:])
+        filters = {key: value for key, value in given.items() if key not in ("runs", "metric", "row")}
+        told.append(account_of(tmp_path, filters, given["metric"], given.get("row"), None))
+    for record in records:  # each command led to another row
+        assert sum(f"run {record.identity[:SHORT]}" in each for each in told) == 1
+
+
+def test_a_row_that_lacks_the_telling_key_is_named_by_its_label(tmp_path: Path) -> None:
+    for keywords in ({"w": 1}, {"w": 2}, {}):
+        save(tmp_path, make_record(keywords=keywords))
+    commands = ways(tmp_path, {"model": "attrec"}, "model.w")
+    assert [word for words in commands for word in words if word.startswith("row=")] == ["row=attrec"]
+    assert sum("model.w=1" in words for words in commands) == 1
 
 
 def test_records_that_the_table_leaves_out_have_no_cell(runs: Path) -> None:

@@ -18,7 +18,10 @@ CHUNK = 1 << 21
 
 
 def bootstrap_means(
-    values: Sequence[Array], generator: np.random.Generator, resamples: int = RESAMPLES
+    values: Sequence[Array],
+    generator: np.random.Generator,
+    resamples: int = RESAMPLES,
+    streams: Sequence[int] | None = None,
 ) -> NDArray[np.float64]:
     """Values of M models, [S, K, n] each -> [R, M]: the mean of every model in R worlds that could have been.
 
@@ -31,14 +34,27 @@ def bootstrap_means(
     Seeds and users are crossed, so resampling both (the "pigeonhole bootstrap", Owen 2007) is a little too wide where
     what a seed does depends on the user, and too narrow by (S - 1) / S of the variance between seeds where S is small.
     One seed has no variation and adds none: the interval is then that of the users alone.
+    Users, tie draws and seeds are drawn apart, so that what is drawn for a model depends on its own shape and stream
+    alone, whatever models stand beside it. Those of one of the ``streams`` (0, 1, ...) draw their seeds alike and are
+    not to be compared with one another; unless said each model has a stream of its own.
     """
+    streams = range(len(values)) if streams is None else streams
+    users, ties, *by_stream = generator.spawn(3 + max(streams))
+    most = max(each.shape[0] for each in values)
+    chances = [each.random((most, resamples)) for each in by_stream]  # of fewer seeds the first rows: the same ones
+    draws = _weights(ties.random((values[0].shape[1], resamples)))
+    by_seed = [_weights(chances[stream][: len(each)]) for stream, each in zip(streams, values, strict=True)]
     flat = np.concatenate([each.reshape(-1, each.shape[-1]) for each in values])  # [sum of S * K, n]
     ends = np.cumsum([each.shape[0] * each.shape[1] for each in values])[:-1]
-    made = []
-    for counts in _user_counts(flat.shape[1], resamples, generator):
+    made, start = [], 0
+    for counts in _user_counts(flat.shape[1], resamples, users):
         means = np.split(counts @ flat.T / flat.shape[1], ends, axis=1)  # M times [c, S * K]
-        draws = _weights(len(counts), values[0].shape[1], generator)
-        made.append(np.column_stack([_world(*each, draws, generator) for each in zip(means, values, strict=True)]))
+        worlds = slice(start, start := start + len(counts))
+        made.append(
+            np.column_stack(
+                [_world(mean, seeds[worlds], draws[worlds]) for mean, seeds in zip(means, by_seed, strict=True)]
+            )
+        )
     return np.concatenate(made)
 
 
@@ -48,18 +64,18 @@ def difference_interval(ours: Array, theirs: Array, level: float = LEVEL) -> tup
     return float(low), float(high)
 
 
-def _world(means: Array, values: Array, draws: Array, generator: np.random.Generator) -> Array:
-    """Means over users [c, S * K] of one model, weights of the tie draws [c, K] -> its mean in c worlds."""
-    seeds = _weights(len(means), values.shape[0], generator)
-    resampled: Array = np.einsum("csk,cs,ck->c", means.reshape(len(means), *values.shape[:2]), seeds, draws)
+def _world(means: Array, seeds: Array, draws: Array) -> Array:
+    """Means over users [c, S * K] of one model, weights of seeds [c, S] and draws [c, K] -> its mean in c worlds."""
+    by_run = means.reshape(len(means), seeds.shape[1], draws.shape[1])
+    resampled: Array = np.einsum("csk,cs,ck->c", by_run, seeds, draws)
     return resampled
 
 
-def _weights(rows: int, size: int, generator: np.random.Generator) -> Array:
-    """[rows, size]: how often each of ``size`` was drawn in ``size`` draws, as a share."""
-    if size == 1:
-        return np.ones((rows, 1))
-    return generator.multinomial(size, np.full(size, 1 / size), size=rows) / size
+def _weights(chances: Array) -> Array:
+    """Uniform numbers [size, R] -> [R, size]: how often each of ``size`` was drawn in ``size`` draws, as a share."""
+    drawn = (chances * len(chances)).astype(np.int64)
+    shares: Array = np.stack([(drawn == each).mean(axis=0) for each in range(len(chances))], axis=1)
+    return shares
 
 
 def _user_counts(n: int, resamples: int, generator: np.random.Generator) -> Iterator[Array]:

@@ -56,14 +56,19 @@ def compare(
 ) -> list[Comparison]:
     """Every model but the baseline in every metric, in the order of ``values``.
 
-    All arrays are of the same n users in the same order; the tests of one call are the family of Holm's correction."""
+    All arrays are of the same n users in the same order; the tests of one call are the family of Holm's correction.
+    Difference, interval and p of a model and a metric do not depend on what else is compared; the correction does.
+    """
     cells = [key for key in values if key[0] != baseline and key[1] in metrics]
     if not cells:
         return []
     differences = np.array([_user_means(values[key]) - _user_means(values[baseline, key[1]]) for key in cells])
-    p_values = sign_flip_test(differences, generator) if test == SIGN_FLIP else wilcoxon_test(differences)
+    flips, worlds = generator.spawn(2)
+    p_values = sign_flip_test(differences, flips) if test == SIGN_FLIP else wilcoxon_test(differences)
     order = [*cells, *((baseline, metric) for metric in metrics)]
-    means = dict(zip(order, bootstrap_means([values[key] for key in order], generator).T, strict=True))
+    streams = [int(model == baseline) for model, _ in order]  # no model but the baseline is compared with another
+    resampled = bootstrap_means([values[key] for key in order], worlds, streams=streams)
+    means = dict(zip(order, resampled.T, strict=True))
     return [
         _comparison(
             key, baseline, each, difference_interval(means[key], means[baseline, key[1]]), float(p), float(holm_p)

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attrec_bench.errors import InputError
 from attrec_bench.evaluation.metrics import means
 from attrec_bench.report.settings import Differing, differing
 from attrec_bench.results.draws import draw_of
 from attrec_bench.results.grid import value
 from attrec_bench.results.record import SHORT, Record, flatten, text
-from attrec_bench.results.tables import DIGITS, Cell, Row, Table
+from attrec_bench.results.tables import DIGITS, Cell, Row
 
 
 @dataclass(frozen=True)
@@ -43,37 +42,6 @@ class Account:
 def account(row: Row, metrics: Sequence[str]) -> Account:
     """Row -> Account; its values are computed from the stored ranks, as those of the table are."""
     return Account(row.label, tuple(_run(record, metrics) for record in row.records), differing(row.records[0]))
-
-
-def found(tables: Sequence[Table], records: Sequence[Record], label: str | None) -> tuple[Table, Row]:
-    """Return the one row that these records are of, or the one with this label among them, and its table.
-
-    Raises InputError where there is none or several.
-    """
-    chosen = {record.identity for record in records}
-    there = [
-        (table, row)
-        for table in tables
-        for row in table.rows
-        if any(record.identity in chosen for record in row.records) and label in (None, row.label)
-    ]
-    if len(there) == 1:
-        return there[0]
-    names = "; ".join(f"{row.label} on {_place(table)}" for table, row in there)
-    if there:
-        raise InputError(
-            f"CELL must be in one row, got {len(there)}: {names}; say more: protocol=..., model.w=..., row=..."
-        )
-    rows = ", ".join(dict.fromkeys(row.label for table in tables for row in table.rows))
-    if label is None:
-        raise InputError(f"CELL must be in the table ({rows}); it leaves these records out, as its notes say")
-    raise InputError(f"row must be a row of the table ({rows}), got {label!r}")
-
-
-def _place(table: Table) -> str:
-    name = f"{table.data['name']} ({table.protocol['name']})"
-    order = table.protocol.get("tie_order")
-    return name if order in (None, "file") else f"{name[:-1]}, tie_order={order})"
 
 
 def interval_words(cell: Cell) -> str:

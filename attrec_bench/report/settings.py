@@ -27,24 +27,36 @@ class Differing:
         """``train.epochs=8 (YAML 100)``, or that there is no difference."""
         if self.unknown:
             return self.unknown
-        return ", ".join(_words(key, *values) for key, values in self.keys.items()) or "nothing"
+        return ", ".join(map(self.word, self.keys)) or "nothing"
 
-
-def _words(key: str, mine: str | None, own: str | None) -> str:
-    if mine is None:
-        return f"no {key} (YAML {own})"
-    return f"{key}={mine} ({'not in YAML' if own is None else f'YAML {own}'})"
+    def word(self, key: str) -> str:
+        """One difference: ``train.epochs=8 (YAML 100)``."""
+        mine, own = self.keys[key]
+        if mine is None:
+            return f"no {key} (YAML {own})"
+        return f"{key}={mine} ({'not in YAML' if own is None else f'YAML {own}'})"
 
 
 def differing(record: Record) -> Differing:
     """Compare a record's configuration, but for the seed, with that of ``run dataset=... protocol=... model=...``."""
+    return differing_from(record, defaults_or_why(record))
+
+
+def defaults_or_why(record: Record) -> dict[str, Any] | str:
+    """Return the record's ``defaults``, or in one line why they cannot be composed."""
     try:
-        default = flatten(defaults(record))
+        return flatten(defaults(record))
     except Exception as error:  # of whatever a class asks for that is no longer what it was
         said = explained(error)
         if said is None:
             raise
-        return Differing({}, f"unknown, since its YAML files cannot be composed: {said}")
+        return said
+
+
+def differing_from(record: Record, default: Mapping[str, Any] | str) -> Differing:
+    """Compare a record's configuration with what ``defaults_or_why`` returned for it or for another of its choices."""
+    if isinstance(default, str):
+        return Differing({}, f"unknown, since its YAML files cannot be composed: {default}")
     mine = flatten(record.config)
     keys = [
         key for key in dict.fromkeys([*mine, *default]) if key != "seed" and _told(mine, key) != _told(default, key)

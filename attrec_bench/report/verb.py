@@ -1,18 +1,20 @@
 """What was typed -> the report as text, or the account of one cell: records are read, chosen and compared here."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from attrec_bench.evaluation.comparison import SIGN_FLIP
-from attrec_bench.report.cells import found
+from attrec_bench.report.footnotes import with_settings
 from attrec_bench.report.page import page
 from attrec_bench.report.part import Material
+from attrec_bench.report.which import found
 from attrec_bench.report.why import why
 from attrec_bench.results import ledger
 from attrec_bench.results.against import compared
 from attrec_bench.results.publications import with_published
-from attrec_bench.results.select import select
+from attrec_bench.results.select import lacking, select
 from attrec_bench.results.store import read_all
 from attrec_bench.results.tables import DEFAULT_METRICS, tables
 
@@ -25,6 +27,7 @@ class Asked:
     against: str | None = None
     test: str = SIGN_FLIP
     tuned: bool = False
+    published: bool = True
     storage: str | None = None
     path: str | None = None
 
@@ -32,10 +35,12 @@ class Asked:
 def report(runs: Path, filters: Mapping[str, str], asked: Asked) -> str:
     """Records under ``runs`` that fit the filters -> HTML. Raises InputError as the table does."""
     ledgers = ledger.read_all(runs)
-    records = select(read_all(runs), filters)
+    every = read_all(runs)
+    records = select(every, filters, bounds=True)
     records = ledger.tuned(records, ledgers) if asked.tuned else records
     metrics = DEFAULT_METRICS if asked.metrics is None else asked.metrics.split(",")
-    made = ledger.footed(with_published(compared(tables(records, metrics), asked.against, asked.test)), ledgers)
+    made = compared(tables(records, metrics, lacking(every, filters)), asked.against, asked.test)
+    made = with_settings(ledger.footed(with_published(made) if asked.published else made, ledgers))
     materials = []
     for place, table in enumerate(made):
         own = {record.identity for row in table.rows for record in row.records}
@@ -52,7 +57,10 @@ def account_of(runs: Path, filters: Mapping[str, str], metric: str, row: str | N
     records = read_all(runs)
     chosen = select(records, filters)
     metrics = DEFAULT_METRICS if metric in DEFAULT_METRICS else (metric,)
-    table, own = found(tables(records, metrics), chosen, row)
+    asked = {**filters, "metric": metric, **{key: each for key, each in (("row", row), ("against", against)) if each}}
+    if str(runs) != os.environ.get("ATTREC_BENCH_RUNS", "runs"):
+        asked["runs"] = str(runs)
+    table, own = found(tables(records, metrics), chosen, row, asked)
     (table,) = ledger.footed(with_published(compared([table], against)), ledger.read_all(runs))
     (again,) = [each for each in table.rows if each.label == own.label]
     return why(table, again, metric)

@@ -3,7 +3,7 @@
     †  better than the baseline after Holm's correction over the table      ‡  worse
     ↓  a model that learns by gradient and stands below Popularity, which only counts
 
-Randomness is fixed: the same records give the same table.
+Randomness is fixed: the same records give the same table, and two rows the same interval and p in any table of theirs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from attrec_bench.errors import InputError, require_choice
 from attrec_bench.evaluation.comparison import SIGN_FLIP, TESTS, Comparison, compare
 from attrec_bench.evaluation.metrics import per_user
 from attrec_bench.evaluation.statistics import FLIPS, LEVEL, Array
+from attrec_bench.results import cautions
 from attrec_bench.results.captions import count
 from attrec_bench.results.draws import draw_of
 from attrec_bench.results.record import Record
@@ -28,6 +29,11 @@ BASELINES = "baselines."
 
 SEED = 0
 """Of sign flips and resamples."""
+
+AT_ODDS = (
+    ". Where interval and p seem to contradict each other: the interval also resamples seeds, the test does not; and p "
+    "is corrected for the number of tests, the interval is not"
+)
 
 
 def compared(tables: Sequence[Table], against: str | None = None, test: str = SIGN_FLIP) -> list[Table]:
@@ -53,13 +59,17 @@ def _compared(table: Table, against: str | None, test: str) -> Table:
         (row.label, metric): user_values(row.records, metric) for row in (baseline, *alike) for metric in table.metrics
     }
     found = compare(values, baseline.label, table.metrics, np.random.default_rng(SEED), test)
-    ours = _challenger(alike)
+    ours, shown = _challenger(alike), [_marked(row, table.metrics, found) for row in table.rows]
+    marked = {row.label: row.records for row in shown if any({BETTER, WORSE} & set(cell.marks) for cell in row.cells)}
     return replace(
         table,
-        rows=tuple(_marked(row, table.metrics, found) for row in table.rows),
+        rows=tuple(shown),
         comparisons=tuple(found),
         improvement=None if ours is None else _improvement(ours, baseline),
-        notes=(*table.notes, *notes, *_explained(found, against is None, test, table.metrics)),
+        notes=(
+            *(*table.notes, *notes, *_explained(found, against is None, test, table.metrics)),
+            *cautions.one_seed(marked, baseline.records),
+        ),
     )
 
 
@@ -188,8 +198,15 @@ def _explained(found: Sequence[Comparison], chosen: bool, test: str, metrics: Se
         f"users, each averaged over seeds; significant at {1 - LEVEL:.0%} after Holm's correction over "
         f"{count(len(found), 'test')}",
         f"{metrics[0]} against {baseline}, with {LEVEL:.0%} intervals (bootstrap over seeds and users): "
-        + "; ".join(map(_difference, first)),
+        + "; ".join(map(_difference, first))
+        + (AT_ODDS if any(map(_at_odds, first)) else ""),
     ]
+
+
+def _at_odds(each: Comparison) -> bool:
+    """Whether interval and p seem to contradict each other: 0 lies in the one and not in what the other leaves."""
+    low, high = each.interval
+    return (low <= 0 <= high) == (each.corrected <= 1 - LEVEL)
 
 
 def _difference(each: Comparison) -> str:

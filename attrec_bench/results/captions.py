@@ -163,12 +163,6 @@ def unequal(what: str, by_label: Mapping[str, tuple[int, ...]]) -> list[str]:
     return [f"{what} differ: " + "; ".join(f"{label} {_listed(numbers)}" for label, numbers in seeded.items())]
 
 
-def other_code(left_out: Mapping[str, int]) -> list[str]:
-    """Return a note on the records, by model, that another program made than the one of the table; none, no note."""
-    counts = ", ".join(f"{count(number, 'record')} of {model}" for model, number in left_out.items())
-    return [f"Left out, made by another version of the code than the newest record: {counts}"] if counts else []
-
-
 def _seeds(records: Sequence[Record]) -> str:
     numbers, drawn = seeds(records), draws(records)
     if len(drawn) > 1:

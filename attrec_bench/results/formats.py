@@ -1,11 +1,12 @@
 """Table -> text: terminal (rich), Markdown and LaTeX (booktabs) here, csv and HTML beside, all from the same Table."""
 
 import io
+import re
 from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
 
 from attrec_bench.errors import require_choice
-from attrec_bench.results.grid import Line, Shown, header, lines, paragraphs
+from attrec_bench.results.grid import Line, Shown, header, legend, lines, paragraphs
 from attrec_bench.results.page import html
 from attrec_bench.results.sheets import tidy_csv, wide_csv
 from attrec_bench.results.tables import BEST, SECOND, Table
@@ -22,8 +23,14 @@ _LATEX = {
     "†": r"$^\dagger$",
     "‡": r"$^\ddagger$",
     "↓": r"$^\downarrow$",
+    ">=": r"$\geq$",
+    "<=": r"$\leq$",
+    "-": "$-$",  # see _LATEX_PARTS: a minus and no hyphen
     **{char: f"\\{char}" for char in "&%$#_{}"},
 }
+_LATEX_PARTS = re.compile(r"(?:(?<![\w.)])|(?<=\d[eE]))-(?=\.?\d)|[<>]=|[^\w\s-]|[_\n]")
+"""What is replaced in LaTeX: a minus (-.1, 1e-05), but no hyphen (uniform-100, 0-4); signs; line breaks."""
+
 _MARKDOWN = {**{char: f"\\{char}" for char in "\\`*_[]|~"}, "<": "&lt;", ">": "&gt;", "\n": " "}
 
 
@@ -88,21 +95,24 @@ def latex(tables: Sequence[Table]) -> str:
     r"""Table floats for \usepackage{booktabs,graphicx}: best in bold, second underlined.
 
     Rules part floors, models and ceilings. The data's sentence is the caption, all others stand below; a grid wider
-    than the text is scaled to it.
+    than the text is scaled to it. The label is tab:NAME of the data set, numbered where several tables are of one.
     """
-    return "\n".join(_latex(table) for table in tables)
+    names = [re.sub(r"[^A-Za-z0-9]+", "-", table.data["name"]).strip("-") for table in tables]
+    earlier = [names[:place].count(name) for place, name in enumerate(names)]
+    labels = [f"{name}-{times + 1}" if times else name for name, times in zip(names, earlier, strict=True)]
+    return "\n".join(_latex(table, label) for table, label in zip(tables, labels, strict=True))
 
 
-def _latex(table: Table) -> str:
+def _latex(table: Table, label: str) -> str:
     blocks = ["\n".join(map(_latex_line, block)) for _, block in groupby(lines(table), key=lambda line: line.kind)]
-    names = [_escaped(name, _LATEX) for name in header(table)]
-    notes = [_escaped(note, _LATEX) for note in (" ".join(table.sentences[1:]), *table.notes)]
+    names = [_latex_words(name) for name in header(table)]
+    notes = [_latex_words(note) for note in (" ".join(table.sentences[1:]), *legend(table), *table.notes)]
     return "\n".join(
         [
             r"% needs \usepackage{booktabs,graphicx}",
             r"\begin{table}",
             r"\centering\setlength{\tabcolsep}{4pt}",
-            rf"\caption{{{_escaped(table.sentences[0], _LATEX)}}}",
+            rf"\caption{{{_latex_words(table.sentences[0])}}}\label{{tab:{label}}}",
             r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             rf"\begin{{tabular}}{{{'l' * (len(names) - 1)}r}}",
             r"\toprule",
@@ -123,11 +133,15 @@ def _latex(table: Table) -> str:
 def _latex_line(line: Line) -> str:
     wraps = {BEST: r"\textbf{%s}", SECOND: r"\underline{%s}", None: "%s"}
     cells = [
-        wraps[shown.place] % _escaped(shown.text, _LATEX).replace(r" $\pm$ ", r"\,$\pm$\,")
-        + _escaped(shown.marks, _LATEX)
+        wraps[shown.place] % _latex_words(shown.text).replace(r" $\pm$ ", r"\,$\pm$\,") + _latex_words(shown.marks)
         for shown in line.cells
     ]
     return " & ".join(cells) + r" \\"
+
+
+def _latex_words(words: str) -> str:
+    """Replace in one pass, so that a replacement is not replaced again."""
+    return _LATEX_PARTS.sub(lambda found: _LATEX.get(found[0], found[0]), words)
 
 
 FORMATS: dict[str, Callable[[Sequence[Table]], str]] = {
@@ -137,6 +151,8 @@ FORMATS: dict[str, Callable[[Sequence[Table]], str]] = {
     "csv-wide": wide_csv,
     "html": html,
 }
+SHEETS = ("csv", "csv-wide")
+"""Formats for programs: without words."""
 
 
 def _piped(cells: Sequence[str]) -> str:

@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from attrec_bench.results.against import BELOW_POPULARITY, BETTER, WORSE
 from attrec_bench.results.draws import draws, runs
-from attrec_bench.results.tables import DIGITS, MODEL, Cell, Table
+from attrec_bench.results.tables import BEST, DIGITS, MODEL, SECOND, Cell, Table
+
+SIGNS = {BETTER: "better than the baseline", WORSE: "worse than it", BELOW_POPULARITY: "below Popularity"}
+"""Marks of cells, in a few words; the notes say more."""
 
 IMPROVEMENT = "improvement"
 """Kind of the line below the rows that says by how much the best model is better than the baseline."""
@@ -70,6 +74,20 @@ def value(cell: Cell) -> str:
     """Mean ± half of its interval; the mean alone where one seed gives no interval."""
     mean = f"{cell.mean:.{DIGITS}f}"
     return mean if cell.interval is None else f"{mean} ± {(cell.interval[1] - cell.interval[0]) / 2:.{DIGITS}f}"
+
+
+def legend(table: Table) -> list[str]:
+    """Return the sentence on what bold, underlined and marked values are, where there are such; terminals show less."""
+    cells = [cell for row in table.rows for cell in row.cells]
+    styles = {BEST: "in bold the best", SECOND: "underlined the second"}
+    places = [words for place, words in styles.items() if any(cell.place == place for cell in cells)]
+    marks = [mark for mark in SIGNS if any(mark in cell.marks for cell in cells)]
+    told = [
+        *([f"{' and '.join(places)} value of a column, floors and ceilings apart"] if places else []),
+        *([f"{', '.join(f'{mark} {SIGNS[mark]}' for mark in marks)}, as told below"] if marks else []),
+    ]
+    sentence = "; ".join(told)
+    return [f"{sentence[0].upper()}{sentence[1:]}."] if sentence else []
 
 
 def paragraphs(table: Table) -> Sequence[str]:

@@ -15,22 +15,23 @@ def settings_of(record: Record) -> dict[str, Any]:
     return flatten({"model": record.config["model"], "train": record.config["train"]})
 
 
-def labels(variants: Sequence[Sequence[Record]]) -> list[str]:
+def labels(variants: Sequence[Sequence[Record]], training: Sequence[str] = ()) -> list[str]:
     """One label for each configuration of a model, naming the keys that differ: "attrec (w=0.2)".
 
     Numbers are cut to a few digits where the labels still differ: what a search found has sixteen.
     A value that more than half of four or more configurations share goes without saying: where each changes one thing
     of the same settings, its label says that one thing, and a note gives the others.
+    ``training`` are keys that are said in any case (see ``training_keys``).
     """
     model, settings = variants[0][0].model, [settings_of(variant[0]) for variant in variants]
-    keys = differing(settings)
+    keys = _said_keys(settings, training)
     last = [key.rpartition(".")[2] for key in keys]
     names = {key: name if last.count(name) == 1 else key for key, name in zip(keys, last, strict=True)}
-    usual = usual_of(settings, keys)
+    usual = {key: value for key, value in usual_of(settings, keys).items() if key not in training}
 
     def told(digits: int | None) -> list[str]:
         parts = [
-            [said(names[key], key, each, digits) for key in keys if held(key, each) != usual.get(key, held(key, {}))]
+            [said(names[key], key, each, digits) for key in keys if _is_said(key, each, usual, training)]
             for each in settings
         ]
         return [f"{model} ({', '.join(each)})" if each else model for each in parts]
@@ -39,13 +40,40 @@ def labels(variants: Sequence[Sequence[Record]]) -> list[str]:
     return short if len(set(short)) == len(short) else told(None)
 
 
-def unsaid(variants: Sequence[Sequence[Record]]) -> list[str]:
+def training_keys(models: Sequence[Sequence[Sequence[Record]]]) -> list[str]:
+    """Variants of each model -> keys of the training that no row of the table may leave unsaid.
+
+    They tell rows of one model apart, so that a label without them would hide whether another model's training was
+    equal to the one or to the other. What few of many configurations change is not among them (see ``usual_of``).
+    """
+    found: dict[str, None] = {}
+    for variants in models:
+        settings = [settings_of(variant[0]) for variant in variants]
+        keys = differing(settings)
+        usual = usual_of(settings, keys)
+        found |= dict.fromkeys(key for key in keys if key.startswith("train.") and key not in usual)
+    return list(found)
+
+
+def unsaid(variants: Sequence[Sequence[Record]], training: Sequence[str] = ()) -> list[str]:
     """Return the note that gives the values that go without saying; none where the labels say all."""
     settings = [settings_of(variant[0]) for variant in variants]
-    usual = usual_of(settings, differing(settings))
+    usual = usual_of(settings, [key for key in differing(settings) if key not in training])
     typical = [next(each for each in settings if held(key, each) == usual[key]) for key in usual]
     told = ", ".join(said(key, key, each) for key, each in zip(usual, typical, strict=True) if key in each)
     return [f"{variants[0][0].model}, where a row does not say otherwise: {told}"] if told else []
+
+
+def _said_keys(settings: Sequence[Mapping[str, Any]], training: Sequence[str]) -> list[str]:
+    """Return the keys of these settings that a label may name, in the order of the settings."""
+    apart = differing(settings)
+    keys = dict.fromkeys(key for each in settings for key in each)
+    return [key for key in keys if key in apart or key in training]
+
+
+def _is_said(key: str, settings: Mapping[str, Any], usual: Mapping[str, str], training: Sequence[str]) -> bool:
+    """Whether a label names this key: its value is not the usual one; of the training, whether there is a value."""
+    return key in settings if key in training else held(key, settings) != usual.get(key, held(key, {}))
 
 
 def usual_of(settings: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[str, str]:

@@ -1,23 +1,27 @@
 """Which records a table is about: filters of the command line over the keys of records."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from attrec_bench.errors import InputError
+from attrec_bench.results.captions import count
 from attrec_bench.results.record import Record, flatten, text
+from attrec_bench.results.tables import CEILINGS, FLOORS
 
 HEADS, MOST = ("dataset", "model", "protocol", "seed"), 12
 """What one filters by first, and how many keys a message lists at most."""
 
 
-def select(records: Sequence[Record], filters: Mapping[str, str]) -> list[Record]:
+def select(records: Sequence[Record], filters: Mapping[str, str], bounds: bool = False) -> list[Record]:
     """Records that fit every filter, e.g. {"dataset": "ml-100k", "model": "attrec,bprmf", "model.w": "0.2"}.
 
-    A key is "dataset" or "protocol" (its name), "model" (its choice), "seed", a config key with dots, or the last part
-    of one where that is not ambiguous ("w"). A value is one or several, separated by commas; numbers compare as
-    numbers. A record without the key does not fit. Raises InputError for an unknown key and for a value that fits no
-    record.
+    A key is "dataset" or "protocol" (its name), "model" (its choice), "seed", the start of its "code", a config key
+    with dots, or the last part of one where that is not ambiguous ("w"). A value is one or several, separated by
+    commas; numbers compare as numbers. A record without the key does not fit; with ``bounds`` a floor or a ceiling does
+    where it has no such key of the model or the training, or no seed: a table of some settings needs them, too. Raises
+    InputError for an unknown key and for a value that fits no record.
     """
     keys = [_keys(record) for record in records]
     kept = list(range(len(records)))
@@ -29,12 +33,44 @@ def select(records: Sequence[Record], filters: Mapping[str, str]) -> list[Record
         if not held or (_inside(key, keys) and wanted != "null" and all(value is None for value in held)):
             raise InputError(_unknown(key, keys))
         present = [(index, keys[index][key]) for index in kept if key in keys[index]]
-        values = _alternatives(wanted, [value for _, value in present])
+        values, fits = _alternatives(wanted, [value for _, value in present]), _starts if key == "code" else _fits
         for value in values:
-            if not any(_fits(value, had) for _, had in present):
+            if not any(fits(value, had) for _, had in present):
                 raise InputError(_nothing(key, value, [had for _, had in present], filters))
-        kept = [index for index, had in present if any(_fits(value, had) for value in values)]
+        fitting = {index for index, had in present if any(fits(value, had) for value in values)}
+        free = bounds and _of_settings(key, keys)
+        kept = [
+            index
+            for index in kept
+            if index in fitting or (free and _bounds(records[index]) and keys[index].get(key) is None)
+        ]
     return [records[index] for index in kept]
+
+
+def lacking(records: Sequence[Record], filters: Mapping[str, str]) -> list[str]:
+    """Return a note for each filter on a setting that leaves out records which have no such setting.
+
+    They fit all other filters; floors and ceilings are not among them, since ``select`` can keep these.
+    """
+    notes = []
+    keys = [_keys(record) for record in records]
+    for key in (key for key in filters if _of_settings(key, keys)):
+        others = {other: wanted for other, wanted in filters.items() if other != key}
+        rest = select(records, others, bounds=True)
+        models = Counter(each.model for each in rest if not _bounds(each) and _keys(each).get(key) is None)
+        counts = ", ".join(f"{count(number, 'record')} of {model}" for model, number in models.items())
+        notes += [f"Left out, without a value of {key}: {counts}"] if counts else []
+    return notes
+
+
+def _of_settings(key: str, keys: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a key, in full or its last part, is of the model or the training, or the seed: what some models lack."""
+    names = {name for each in keys for name in each if name == key or name.endswith(f".{key}")}
+    return key == "seed" or any(name.startswith(("model.", "train.")) for name in names)
+
+
+def _bounds(record: Record) -> bool:
+    return record.model in (*FLOORS, *CEILINGS)
 
 
 def _keys(record: Record) -> dict[str, Any]:
@@ -46,7 +82,7 @@ def _keys(record: Record) -> dict[str, Any]:
     unambiguous = {name: dotted[keys[0]] for name, keys in short.items() if len(keys) == 1}
     sections = {key: inner for key, inner in record.config.items() if isinstance(inner, Mapping)}
     named = {section: inner["name"] for section, inner in sections.items() if "name" in inner}
-    return unambiguous | dotted | named | {"dataset": record.data["name"], "model": record.model}
+    return unambiguous | dotted | named | {"dataset": record.data["name"], "model": record.model, "code": record.code}
 
 
 def _alternatives(wanted: str, present: Sequence[Any]) -> list[str]:
@@ -64,6 +100,11 @@ def _fits(wanted: str, value: Any) -> bool:
             return False
     shown = text(value)
     return wanted.replace(" ", "") == shown if isinstance(value, list) else wanted == shown
+
+
+def _starts(wanted: str, value: Any) -> bool:
+    """The start of a record's code is enough, as that of a run's identity is."""
+    return bool(wanted) and str(value).startswith(wanted)
 
 
 def _unknown(key: str, keys: Sequence[Mapping[str, Any]]) -> str:

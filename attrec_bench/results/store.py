@@ -12,6 +12,7 @@ A kill at any moment leaves at most a .tmp- folder, which nobody reads, or an .o
 import hashlib
 import json
 import logging
+import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ from attrec_bench.results import machine, whole
 from attrec_bench.results.record import ARRAYS, SHORT, Record, digest, from_plain, to_plain
 
 RECORD, RANKS = "record.json", "ranks.npz"
+RUN_NAME = re.compile(rf"[0-9a-f]{{{SHORT}}}")
 NEWEST = ".newest"
 """A file that says when the newest record was made."""
 
@@ -123,15 +125,25 @@ def read(folder: Path) -> Record:
 
 
 def folders(root: Path) -> list[Path]:
-    """Folders under ``root`` that should hold a run, in the order of their names; hidden ones are the store's own."""
+    """Folders under ``root`` that should hold a run, in the order of their names; hidden ones are the store's own.
+
+    A folder of another kind, as a store in this one or somebody's plots, is none of them.
+    """
     if not root.is_dir():
         return []
     whole.restore(root)
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in root.iterdir() if path.is_dir() and _should_hold_a_run(path))
+
+
+def _should_hold_a_run(folder: Path) -> bool:
+    """Whether a folder has the name of a run or a part of one: what has neither is no run that broke."""
+    if folder.name.startswith("."):
+        return False
+    return bool(RUN_NAME.fullmatch(folder.name)) or any((folder / name).exists() for name in (RECORD, RANKS))
 
 
 def read_all(root: Path) -> list[Record]:
-    """Every run under ``root``, ordered by folder. A broken or foreign folder gives a warning line and is left out."""
+    """Every run under ``root``, ordered by folder. A broken one gives a warning line and is left out."""
     records = []
     for folder in folders(root):
         try:

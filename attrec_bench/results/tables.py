@@ -5,12 +5,10 @@
                 with tie_order=random over seeds x tie draws (see draws.py)
     one column  a metric; all are higher is better
 
-A table is the work of one program, the one that made its newest record: records of another version of what every run
-goes through are left out, and of each model those of another version of its own file. Of two records of one seed (same
-data under two names) the newer counts. The notes say what was left out.
+A table is the work of one program (see program.py). Of two records of one seed (same data under two names) the newer
+counts. The notes say what was left out.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -21,8 +19,9 @@ from attrec_bench.errors import InputError
 from attrec_bench.evaluation.comparison import Comparison
 from attrec_bench.evaluation.metrics import means
 from attrec_bench.evaluation.statistics import seed_interval
-from attrec_bench.results import captions, draws
-from attrec_bench.results.labels import differing, labels, settings_of, unsaid
+from attrec_bench.results import captions, cautions, draws
+from attrec_bench.results.labels import differing, labels, settings_of, training_keys, unsaid
+from attrec_bench.results.program import of_one_program
 from attrec_bench.results.published.beside import Beside
 from attrec_bench.results.record import Record, digest, flatten
 
@@ -35,9 +34,6 @@ DIGITS = 4
 
 FLOOR, MODEL, CEILING = "floor", "model", "ceiling"
 BEST, SECOND = 1, 2
-
-SHARED = 8
-"""Digits of a record's code that stand for what every run goes through; the others stand for the model's file."""
 
 Key = TypeVar("Key")
 
@@ -103,10 +99,13 @@ class Table:
         return " ".join(self.sentences)
 
 
-def tables(records: Sequence[Record], metrics: Sequence[str] = DEFAULT_METRICS) -> list[Table]:
+def tables(
+    records: Sequence[Record], metrics: Sequence[str] = DEFAULT_METRICS, notes: Sequence[str] = ()
+) -> list[Table]:
     """Records -> one table for each (data, protocol), ordered by the data set's name.
 
-    Values are computed from the stored ranks, so any HR@K and NDCG@K can be asked for.
+    Values are computed from the stored ranks, so any HR@K and NDCG@K can be asked for. ``notes`` say of every table
+    what was left out before.
     Raises InputError for no records, no metrics or an unknown metric.
     """
     if not records:
@@ -114,25 +113,33 @@ def tables(records: Sequence[Record], metrics: Sequence[str] = DEFAULT_METRICS) 
     if not metrics:
         raise InputError("metrics must name at least one metric")
     groups = _group(records, lambda record: (record.data["sha256"], digest(draws.shared(record.config["protocol"]))))
-    made = [_table(group, tuple(metrics), apart) for group, apart in zip(groups, _apart(groups), strict=True)]
+    made = [_table(group, tuple(metrics), apart, notes) for group, apart in zip(groups, _apart(groups), strict=True)]
     return sorted(made, key=lambda table: (table.data["name"], digest(table.protocol)))
 
 
-def _table(records: Sequence[Record], metrics: tuple[str, ...], apart: Mapping[str, Any]) -> Table:
-    used, notes = _of_one_program(records)
+def _table(
+    records: Sequence[Record], metrics: tuple[str, ...], apart: Mapping[str, Any], before: Sequence[str]
+) -> Table:
+    used, others = of_one_program(records)
+    notes = [*before, *others]
     rows: list[Row] = []
-    for same_model in _group(used, lambda record: record.model):
-        variants = _group(same_model, lambda record: digest(settings_of(record)))
-        notes += unsaid(variants)
-        for label, variant in zip(labels(variants), variants, strict=True):
+    models = [
+        _group(same_model, lambda record: digest(settings_of(record)))
+        for same_model in _group(used, lambda record: record.model)
+    ]
+    training = training_keys(models)
+    for variants in models:
+        notes += unsaid(variants, training)
+        for label, variant in zip(labels(variants, training), variants, strict=True):
             counted, left_out = _newest_of_each_seed(variant)
             notes += [f"{label}: {left_out}"] if left_out else []
             notes += draws.notes(label, counted, metrics)
             rows.append(_row(label, counted, metrics))
     ordered = _marked(sorted(rows, key=_order))
     counted = [record for row in ordered for record in row.records]
-    models = [row for row in ordered if row.kind == MODEL] or ordered
-    notes += captions.unequal("Seeds", {row.label: captions.seeds(row.records) for row in models})
+    seeded = [row for row in ordered if row.kind == MODEL] or ordered
+    notes += captions.unequal("Seeds", {row.label: captions.seeds(row.records) for row in seeded})
+    notes += cautions.cut_short({row.label: row.records for row in ordered})
     notes += captions.unequal("Tie draws", {row.label: draws.draws(row.records) for row in ordered})
     return Table(
         data=records[0].data,
@@ -190,20 +197,6 @@ def _apart(groups: Sequence[Sequence[Record]]) -> list[dict[str, Any]]:
         for name in set(names)
     }
     return [{key: own[key] for key in telling[name] if key in own} for own, name in zip(settings, names, strict=True)]
-
-
-def _of_one_program(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
-    """Records of the program that made the newest one; and what was left out, in words."""
-    by_age = sorted(records, key=lambda record: record.created)
-    shared = by_age[-1].code[:SHARED]
-    newest = {_class_of(record): record.code for record in by_age if record.code[:SHARED] == shared}
-    kept = [record for record in records if record.code == newest.get(_class_of(record))]
-    left_out = Counter(record.model for record in records) - Counter(record.model for record in kept)
-    return kept, captions.other_code(left_out)
-
-
-def _class_of(record: Record) -> str:
-    return str(record.config["model"]["_target_"])
 
 
 def _newest_of_each_seed(records: Sequence[Record]) -> tuple[list[Record], str]:
