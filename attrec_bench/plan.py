@@ -18,6 +18,7 @@ from attrec_bench.data.interactions import Interactions
 from attrec_bench.data.splits import Split
 from attrec_bench.errors import InputError, require_bool, require_whole
 from attrec_bench.evaluation.candidates import PLAIN, Ranking
+from attrec_bench.promises import require_parts
 from attrec_bench.results import machine
 from attrec_bench.results.code import code_version
 from attrec_bench.results.record import consumed, identity
@@ -70,9 +71,11 @@ def plan(config: DictConfig, name: str) -> Plan:
     interactions: Interactions = build(settled.dataset)
     split_by: Callable[..., Split] = build(settled.protocol.split)
     build_model = model_builder(settled, kind, interactions)
+    model = build_model()
+    require_parts(model)
     return Plan(
         name=name,
-        config=sections(settled, build_model()),
+        config=sections(settled, model),
         interactions=interactions,
         split=split_by(interactions),
         split_by=split_by,
