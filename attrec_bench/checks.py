@@ -1,4 +1,4 @@
-"""The contract's tests, for a model of this suite and for one of your own. Each raises AssertionError or passes.
+"""The contract's tests, for a model of this suite and for one of your own. Each passes or says what is not kept.
 
     from attrec_bench.checks import CHECKS, some_data
 
@@ -6,9 +6,11 @@
     def test_keeps_the_contract(check):
         check(lambda data, seed: Mine(data.n_users, data.n_items, generator(seed, "init"), d=8), some_data())
 
-Make the model small, and its start so wide (a standard deviation of 0.3) that scores differ.
+Make the model small, and its start so wide (a standard deviation of 0.3) that scores differ. What is not kept is an
+AssertionError with a sentence.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +21,10 @@ from torch import Tensor
 from attrec_bench.contract import Batch, Constrained, Counter, Factored, Learner, Scorer
 from attrec_bench.data.interactions import PAD, Interactions
 from attrec_bench.data.planted import planted
+from attrec_bench.errors import InputError
 from attrec_bench.evaluation.ranks import queries, ranks
+from attrec_bench.foresight import foreseeing_position
+from attrec_bench.promises import require_parts, require_scalar
 from attrec_bench.training.batches import batches, generator
 
 CPU = torch.device("cpu")
@@ -75,6 +80,25 @@ def some_batch(model: Learner, data: Interactions) -> Batch:
     return next(made.epoch(1))
 
 
+def same(found: Tensor, expected: Tensor, what: str, rtol: float = 1.3e-6, atol: float = 1e-5) -> None:
+    """Raise AssertionError(what, and by how much) unless two tensors are the same but for rounding."""
+    torch.testing.assert_close(found, expected, rtol=rtol, atol=atol, msg=lambda detail: f"{what}\n{detail}")
+
+
+def what_learns_has_a_loss(make: Make, data: Interactions) -> None:
+    """A model with parameters has loss and T, or fit; the loss is one finite number with a gradient."""
+    model = ready(make, data)
+    try:
+        require_parts(model)
+        if isinstance(model, Learner):
+            loss = model.loss(some_batch(model, data))
+            require_scalar(model, loss)
+            value = float(loss.detach())
+            assert math.isfinite(value), f"the loss is {value} before the first step"
+    except InputError as error:
+        raise AssertionError(str(error)) from error
+
+
 def scores_are_finite_and_one_an_item(make: Make, data: Interactions) -> None:
     """score(users [B], windows [B, L]) -> [B, I+1]."""
     model = ready(make, data)
@@ -91,7 +115,8 @@ def a_batch_scores_as_its_rows_do(make: Make, data: Interactions) -> None:
     users, windows = some_windows(model, data)
     together = model.score(users, windows)
     alone = torch.cat([model.score(users[i : i + 1], windows[i : i + 1]) for i in range(len(users))])
-    torch.testing.assert_close(together[:, 1:], alone[:, 1:], rtol=1e-4, atol=1e-5)
+    said = "a user's scores change with who else is in the batch, or are drawn anew each time"
+    same(together[:, 1:], alone[:, 1:], said, rtol=1e-4)
 
 
 def a_factored_model_scores_by_its_dot_product(make: Make, data: Interactions) -> None:
@@ -99,10 +124,11 @@ def a_factored_model_scores_by_its_dot_product(make: Make, data: Interactions) -
     model = ready(make, data)
     users, windows = some_windows(model, data)
     if isinstance(model, Factored):
-        torch.testing.assert_close(model.query(users, windows) @ model.candidates().T, model.score(users, windows))
+        product = model.query(users, windows) @ model.candidates().T
+        same(product, model.score(users, windows), "score is not query(users, windows) @ candidates().T")
     else:
-        assert not hasattr(model, "query"), "query without candidates"
-        assert not hasattr(model, "candidates"), "candidates without query"
+        assert not hasattr(model, "query"), "the model has query without candidates"
+        assert not hasattr(model, "candidates"), "the model has candidates without query"
 
 
 def later_events_change_no_rank(make: Make, data: Interactions, knows_the_truth: bool = False) -> None:
@@ -117,18 +143,19 @@ def later_events_change_no_rank(make: Make, data: Interactions, knows_the_truth:
         past = events.take(np.flatnonzero(np.arange(len(events)) < halves[events.users]))
         model = ready(make, events if knows_the_truth else past)
         asked = queries(past, events.take(halves), maxlen=model.maxlen, device=CPU)
-        found.append(ranks(model, asked).tolist())
-    assert found[0] == found[1]
+        found.append(ranks(model, asked, looked=True).tolist())
+    assert found[0] == found[1], "a rank changes with what the user reads later: the model looks ahead"
 
 
 def the_order_of_users_changes_no_rank(make: Make, data: Interactions) -> None:
     """Nor does it matter who is scored together with whom."""
     model = ready(make, data)
     target = data.take(data.offsets[1:] - 1)
-    expected = ranks(model, queries(data, target, maxlen=model.maxlen, device=CPU))
+    expected = ranks(model, queries(data, target, maxlen=model.maxlen, device=CPU), looked=True)
     order = np.random.default_rng(2).permutation(len(target))
-    shuffled = ranks(model, queries(data, target.take(order), maxlen=model.maxlen, device=CPU))
-    assert shuffled.tolist() == expected[order].tolist()
+    shuffled = ranks(model, queries(data, target.take(order), maxlen=model.maxlen, device=CPU), looked=True)
+    said = "a user's rank changes with her place among the users, or with who is scored together with her"
+    assert shuffled.tolist() == expected[order].tolist(), said
 
 
 def steps_along_the_gradient_lower_the_loss(make: Make, data: Interactions) -> None:
@@ -146,7 +173,9 @@ def steps_along_the_gradient_lower_the_loss(make: Make, data: Interactions) -> N
         if isinstance(model, Constrained):
             with torch.no_grad():
                 model.constrain()
-    assert float(model.loss(batch).detach()) < 0.9 * first
+    last = float(model.loss(batch).detach())
+    said = f"forty steps of Adam took the loss of one batch from {first:.4g} to {last:.4g} only, not a tenth off"
+    assert last < first - 0.1 * abs(first), f"{said}: the gradient is not that of the loss, or is cut off on its way"
 
 
 def the_padding_item_is_no_parameter(make: Make, data: Interactions) -> None:
@@ -168,9 +197,11 @@ def the_seed_decides_the_parameters(make: Make, data: Interactions) -> None:
     model = ready(make, data)
     if not isinstance(model, Learner):
         return
-    same, again, other = (ready(make, data, seed).state_dict() for seed in (3, 3, 4))
-    assert all(torch.equal(same[key], again[key]) for key in same)
-    assert any(not torch.equal(same[key], other[key]) for key in same)
+    one, again, other = (ready(make, data, seed).state_dict() for seed in (3, 3, 4))
+    differing = [key for key in one if not torch.equal(one[key], again[key])]
+    assert not differing, f"two models of one seed differ in {', '.join(differing)}: draw from `generator`"
+    said = "models of two seeds start alike: draw the parameters from `generator`"
+    assert any(not torch.equal(one[key], other[key]) for key in one), said
 
 
 def renamed_items_get_the_scores_of_their_old_names(make: Make, data: Interactions) -> None:
@@ -184,10 +215,22 @@ def renamed_items_get_the_scores_of_their_old_names(make: Make, data: Interactio
             if parameter.shape[:1] == (data.n_items + 1,):
                 parameter[order] = parameter.clone()
     users, windows = some_windows(model, data)
-    torch.testing.assert_close(renamed.score(users, order[windows])[:, order], model.score(users, windows))
+    said = "with the rows of every table [I+1, ...] renumbered a score is another: it depends on an item's number"
+    same(renamed.score(users, order[windows])[:, order], model.score(users, windows), said)
+
+
+def a_position_learns_from_nothing_later(make: Make, data: Interactions) -> None:
+    """A model with every_position does not see the targets of a position, which stand later in its window."""
+    model = ready(make, data)
+    if not isinstance(model, Learner) or windows_of(model) != "sequences" or model.maxlen < 2:
+        return
+    drawn = torch.from_numpy(np.random.default_rng(4).integers(1, data.n_items + 1, (4, model.maxlen)))
+    t = foreseeing_position(model, drawn[:3], drawn[3:], data.n_items)
+    assert t is None, f"the loss of position {t} of a window depends on the items after it: the model sees its targets"
 
 
 CHECKS: tuple[Callable[[Make, Interactions], None], ...] = (
+    what_learns_has_a_loss,
     scores_are_finite_and_one_an_item,
     a_batch_scores_as_its_rows_do,
     a_factored_model_scores_by_its_dot_product,
@@ -197,4 +240,5 @@ CHECKS: tuple[Callable[[Make, Interactions], None], ...] = (
     the_padding_item_is_no_parameter,
     the_seed_decides_the_parameters,
     renamed_items_get_the_scores_of_their_old_names,
+    a_position_learns_from_nothing_later,
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrec_bench import targets
 from attrec_bench.errors import InputError
+from attrec_bench.outside import place_of
 from attrec_bench.targets import PACKAGE, conf_folder
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def model_name(config: "DictConfig", choice: str) -> str:
 
 
 def explained(error: BaseException) -> str | None:
-    """Return the one line of a mistake that a user made; None for an error that is a bug."""
+    """Return the one line of a mistake that a user made, in a setting or in her own code; None for a bug of ours."""
     from hydra.errors import HydraException, MissingConfigException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -88,6 +89,8 @@ def explained(error: BaseException) -> str | None:
             return str(cause)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return missing_choice(str(error.missing_cfg_file), error.options or ())
+    if place := next(filter(None, map(place_of, reversed(chain))), None):
+        return " ".join(f"{place}: {type(chain[-1]).__name__}: {chain[-1]}".split())
     if isinstance(error, OSError):
         return f"cannot use {error.filename}: {error.strerror}" if error.filename else " ".join(str(error).split())
     if isinstance(error, HydraException | OmegaConfBaseException):

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +17,8 @@ from attrec_bench.data.interactions import Interactions
 from attrec_bench.data.splits import Split
 from attrec_bench.errors import InputError, require_bool, require_whole
 from attrec_bench.evaluation.candidates import PLAIN, Ranking
+from attrec_bench.outside import place_of
+from attrec_bench.promises import require_parts
 from attrec_bench.results import machine
 from attrec_bench.results.code import code_version
 from attrec_bench.results.record import consumed, identity
@@ -70,16 +71,18 @@ def plan(config: DictConfig, name: str) -> Plan:
     interactions: Interactions = build(settled.dataset)
     split_by: Callable[..., Split] = build(settled.protocol.split)
     build_model = model_builder(settled, kind, interactions)
+    model = build_model()
+    require_parts(model)
     return Plan(
         name=name,
-        config=sections(settled, build_model()),
+        config=sections(settled, model),
         interactions=interactions,
         split=split_by(interactions),
         split_by=split_by,
         ranking=ranking,
         build_model=build_model,
         optimizer=build(settled.train.optimizer),
-        code=code_version(Path(inspect.getfile(kind))),
+        code=code_version(kind),
         git=machine.git_state(),
         device=device,
     )
@@ -111,7 +114,10 @@ def class_of(path: str) -> type:
     try:
         kind: type = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise InputError(f"model._target_ must name a class that can be imported, got {path!r}: {error}") from error
+        place = f"{found}: " if (found := place_of(error)) else ""
+        raise InputError(
+            f"model._target_ must name a class that can be imported, got {path!r}: {place}{error}"
+        ) from error
     return kind
 
 

@@ -20,6 +20,7 @@ from attrec_bench.data.splits import Split
 from attrec_bench.errors import require_bool, require_number, require_whole
 from attrec_bench.evaluation.candidates import lists, ranks_in
 from attrec_bench.evaluation.metrics import Ranks, means
+from attrec_bench.evaluation.ranks import look
 from attrec_bench.plan import Plan, plan
 from attrec_bench.results import checkpoint, machine, store
 from attrec_bench.results.record import Record
@@ -152,6 +153,9 @@ def learnt(
     asked = lists(
         split.before, split.valid, planned.ranking, maxlen=model.maxlen, device=planned.device, purpose="valid"
     )
+    with torch.no_grad():  # once, and before an hour of training: it would cost a tenth of a short ranking
+        as_module(model).eval()
+        look(model, asked.asked)
     keeping = nullcontext() if keep is None else keep(as_module(model), planned.device)
     with reporter(planned.name, trainer["epochs"], trainer["monitor"]) as show, keeping as keeper:
 
@@ -161,7 +165,7 @@ def learnt(
                 watch(row)
 
         def validation() -> dict[str, float]:
-            return means(ranks_in(model, asked, name=planned.name), users=asked.users)
+            return means(ranks_in(model, asked, name=planned.name, looked=True), users=asked.users)
 
         progress = fit(
             model,

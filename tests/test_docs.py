@@ -50,7 +50,7 @@ def test_data_and_a_model_from_outside_go_through_run_sweep_and_table(tmp_path: 
     assert {"mine", "bprmf"} <= rows_of(tuned)
     assert "mine tuned in study mine-mine: 2 trials" in " ".join(tuned.split())
     checked = printed["python -m pytest -q test_mymodels.py"]
-    assert re.search(r"\b9 passed\b", checked), checked
+    assert re.search(r"\b11 passed\b", checked), checked
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from attrec_bench import checks
 from attrec_bench.checks import CHECKS, CPU, Make, ready, some_data
 from attrec_bench.configuration import composed, conf_folder
 from attrec_bench.contract import Batch
-from attrec_bench.data.interactions import Interactions
+from attrec_bench.data.interactions import PAD, Interactions
 from attrec_bench.evaluation.ranks import queries, ranks
 from attrec_bench.training.batches import generator
 from attrec_bench.training.losses import bpr
@@ -151,36 +151,95 @@ class Drawing(Sound):
         super().__init__(data, 0)
 
 
+class Global(Sound):
+    def __init__(self, data: Interactions, seed: int) -> None:
+        super().__init__(data, seed)
+        nn.init.normal_(self.items)
+
+
 class Numbered(Sound):
     def query(self, users: Tensor, windows: Tensor) -> Tensor:
         return super().query(users, windows) * windows[:, -1:]
 
 
-BROKEN = {
-    Endless: checks.scores_are_finite_and_one_an_item,
-    Comparing: checks.a_batch_scores_as_its_rows_do,
-    Inconsistent: checks.a_factored_model_scores_by_its_dot_product,
-    Placed: checks.the_order_of_users_changes_no_rank,
-    Misled: checks.steps_along_the_gradient_lower_the_loss,
-    Padded: checks.the_padding_item_is_no_parameter,
-    Drawing: checks.the_seed_decides_the_parameters,
-    Numbered: checks.renamed_items_get_the_scores_of_their_old_names,
+class Misspelt(Sound):
+    loss = None  # type: ignore[assignment]
+
+
+class Rowwise(Sound):
+    def loss(self, batch: Batch) -> Tensor:
+        scores = self.score(batch.users, batch.windows)
+        return bpr(scores.gather(1, batch.targets), scores.gather(1, batch.negatives))
+
+
+class Burst(Sound):
+    def loss(self, batch: Batch) -> Tensor:
+        return super().loss(batch) * torch.nan
+
+
+class Sequential(Sound):
+    """A sound model of every position: its state is the mean of the items so far."""
+
+    every_position = True
+    T = 3
+
+    def states(self, windows: Tensor) -> Tensor:
+        counts = (windows != PAD).cumsum(1).clamp(min=1)[:, :, None]
+        return nn.functional.embedding(windows, self.items, padding_idx=0).cumsum(1) / counts
+
+    def loss(self, batch: Batch) -> Tensor:
+        logits = (self.states(batch.windows) @ self.items.T)[:, :, 1:]
+        return nn.functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten() - 1, ignore_index=-1)
+
+
+class Foreseeing(Sequential):
+    """Its state at every position is the mean of the whole window."""
+
+    def states(self, windows: Tensor) -> Tensor:
+        return super().states(windows)[:, -1:].expand(-1, windows.shape[1], -1)
+
+
+class Glancing(Sequential):
+    """Its state looks one item ahead: at its own target."""
+
+    def states(self, windows: Tensor) -> Tensor:
+        return super().states(windows).roll(-1, 1)
+
+
+BROKEN: dict[type[Sound], tuple[Any, str]] = {
+    Misspelt: (checks.what_learns_has_a_loss, "Misspelt has T but no loss(batch)"),
+    Rowwise: (checks.what_learns_has_a_loss, "the loss of Rowwise must be one number"),
+    Burst: (checks.what_learns_has_a_loss, "the loss is nan before the first step"),
+    Endless: (checks.scores_are_finite_and_one_an_item, "a score is NaN or infinite"),
+    Comparing: (checks.a_batch_scores_as_its_rows_do, "a user's scores change with who else is in the batch"),
+    Inconsistent: (checks.a_factored_model_scores_by_its_dot_product, "score is not query(users, windows) @"),
+    Placed: (checks.the_order_of_users_changes_no_rank, "a user's rank changes with her place among the users"),
+    Misled: (checks.steps_along_the_gradient_lower_the_loss, "took the loss of one batch from 1 to 1 only"),
+    Padded: (checks.the_padding_item_is_no_parameter, "items[0], the padding item, gets a gradient"),
+    Drawing: (checks.the_seed_decides_the_parameters, "models of two seeds start alike"),
+    Global: (checks.the_seed_decides_the_parameters, "two models of one seed differ in items: draw from `generator`"),
+    Numbered: (checks.renamed_items_get_the_scores_of_their_old_names, "it depends on an item's number"),
+    Foreseeing: (checks.a_position_learns_from_nothing_later, "the loss of position 0 of a window depends on"),
+    Glancing: (checks.a_position_learns_from_nothing_later, "the model sees its targets"),
 }
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_a_sound_model_passes(check: Any, data: Interactions) -> None:
-    check(Sound, data)
+@pytest.mark.parametrize("kind", [Sound, Sequential], ids=lambda kind: kind.__name__)
+def test_a_sound_model_passes(kind: Any, check: Any, data: Interactions) -> None:
+    check(kind, data)
 
 
 @pytest.mark.parametrize("kind", BROKEN, ids=lambda kind: kind.__name__)
 def test_a_model_that_breaks_the_contract_fails_its_check(kind: Any, data: Interactions) -> None:
-    with pytest.raises(AssertionError):
-        BROKEN[kind](kind, data)
+    check, told = BROKEN[kind]
+    with pytest.raises(AssertionError) as caught:
+        check(kind, data)
+    assert told in str(caught.value)
 
 
 def test_a_model_that_looks_ahead_fails_its_check(data: Interactions) -> None:
     """It counts last events, and knows_the_truth hands over all events."""
     checks.later_events_change_no_rank(Peeping, data)
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="the model looks ahead"):
         checks.later_events_change_no_rank(Peeping, data, knows_the_truth=True)

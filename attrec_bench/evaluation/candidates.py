@@ -19,7 +19,7 @@ from attrec_bench.contract import Scorer
 from attrec_bench.data.interactions import PAD, Interactions, Ints
 from attrec_bench.errors import InputError, require_bool, require_choice, require_whole
 from attrec_bench.evaluation.metrics import Ranks
-from attrec_bench.evaluation.ranks import Queries, queries, ranks, scored
+from attrec_bench.evaluation.ranks import Queries, look, queries, ranks, scored
 from attrec_bench.kernels.standing import standings
 from attrec_bench.training.batches import derived_seed
 
@@ -174,20 +174,23 @@ def candidates(
     return drawn
 
 
-def ranks_in(model: Scorer, asked: Lists, *, name: str = "the model") -> Ranks:
+def ranks_in(model: Scorer, asked: Lists, *, name: str = "the model", looked: bool = False) -> Ranks:
     """Return [n] float64, at least 1: the rank of each target in its user's list, in which the other targets stand too.
 
-    Raises FloatingPointError naming the model if a score is NaN or infinite.
+    Raises FloatingPointError naming the model if a score is NaN or infinite, InputError as in ``look`` of ranks.py
+    unless this model has been looked at.
     """
     if asked.plain:
-        return ranks(model, asked.asked, name=name)
-    above, equal = counted(model, asked, name)
+        return ranks(model, asked.asked, name=name, looked=looked)
+    above, equal = counted(model, asked, name, looked=looked)
     return places(asked.users, above, equal, asked.ranking.ties)
 
 
 @torch.inference_mode()
-def counted(model: Scorer, asked: Lists, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def counted(model: Scorer, asked: Lists, name: str, *, looked: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return how many items of its list score higher than each target [n], and how many others the same [n]."""
+    if not looked:
+        look(model, asked.asked)
     device = asked.rows.device
     above, equal = (torch.zeros(len(asked.users), dtype=torch.int64, device=device) for _ in range(2))
     bounds = np.searchsorted(asked.rows.cpu().numpy(), np.arange(len(asked.asked) + 1))

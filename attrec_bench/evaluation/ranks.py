@@ -16,6 +16,7 @@ from attrec_bench.data.interactions import PAD, Interactions
 from attrec_bench.evaluation.metrics import Ranks
 from attrec_bench.kernels.counting import expected_ranks
 from attrec_bench.kernels.gathering import slices
+from attrec_bench.promises import require_scores
 
 CACHE = 1 << 19
 """Scores kept at once, so that counting finds them in the cache: 2 MiB of float32."""
@@ -119,12 +120,22 @@ def scored(model: Scorer, asked: Queries) -> Iterator[tuple[slice, Tensor]]:
             yield slice(block.start + part.start, block.start + part.stop), torch.mm(known[part], candidates, out=kept)
 
 
+def look(model: Scorer, asked: Queries) -> None:
+    """Look at the scores of three rows: InputError where they are not such as the contract asks for."""
+    if len(asked):
+        few = torch.tensor(sorted({0, len(asked) // 2, len(asked) - 1}), device=asked.users.device)
+        require_scores(model, asked.users[few], asked.windows[few], asked.n_items)
+
+
 @torch.inference_mode()
-def ranks(model: Scorer, asked: Queries, *, name: str = "the model") -> Ranks:
+def ranks(model: Scorer, asked: Queries, *, name: str = "the model", looked: bool = False) -> Ranks:
     """Return [n] float64: 1 + unseen items that score higher + half of those that score the same.
 
-    Raises FloatingPointError naming the model if a score is NaN or infinite.
+    Raises FloatingPointError naming the model if a score is NaN or infinite; InputError as in ``look``,
+    unless this model has been looked at.
     """
+    if not looked:
+        look(model, asked)
     device = asked.users.device
     result = torch.empty(len(asked), dtype=torch.float64, device=device)
     finite = torch.ones((), dtype=torch.bool, device=device)

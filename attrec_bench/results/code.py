@@ -2,9 +2,12 @@
 
 import ast
 import hashlib
+import inspect
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+
+from attrec_bench.outside import files_of
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -16,10 +19,13 @@ MATTERS = (
 """What every run goes through. Tables are left out: they are computed from the stored ranks at any time."""
 
 
-def code_version(model_file: Path) -> str:
-    """File of the model's class -> 16 hex digits: 8 over what every run goes through, 8 over the model's own file."""
+def code_version(kind: type) -> str:
+    """Class of the model -> 16 hex digits: 8 over what every run goes through, 8 over the model's own code.
+
+    That is the file of the class and those of the classes it inherits from, libraries apart.
+    """
     shared = [file for part in MATTERS for file in python_files(PACKAGE / part)]
-    return combined(shared) + combined([model_file])
+    return combined(shared) + combined(dict.fromkeys([Path(inspect.getfile(kind)), *files_of(kind)]))
 
 
 def python_files(place: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from attrec_bench.contract import Constrained, Learner
 from attrec_bench.errors import InputError, require_whole
+from attrec_bench.promises import require_scalar
 from attrec_bench.training.batches import Batches, derived_seed
 from attrec_bench.training.uncompiled import made, step_of
 
@@ -71,7 +72,8 @@ def fit(
     last is kept. ``report`` is called with each epoch's row of the history. With a ``keeper`` that has kept the state
     of the same training, it goes on from there, to the same result bit for bit.
 
-    Raises FloatingPointError, naming the epoch, when the loss or a score is no longer finite.
+    Raises FloatingPointError, naming the epoch, when the loss or a score is no longer finite, and InputError for a loss
+    that is not one number with a gradient.
     """
     for name, value in {"epochs": epochs, "patience": patience, "eval_every": eval_every}.items():
         require_whole(f"train.{name}", value, 1)
@@ -132,6 +134,7 @@ def train_epoch(model: Learner, data: Batches, steps: torch.optim.Optimizer, epo
         for batch in data.epoch(epoch):
             steps.zero_grad()
             loss = model.loss(batch)
+            require_scalar(model, loss)
             loss.backward()  # type: ignore[no-untyped-call]
             step()
             if isinstance(model, Constrained):

@@ -1,0 +1,59 @@
+"""Which code is the user's own: neither this package's nor an installed library's nor Python's."""
+
+import inspect
+import sysconfig
+from functools import cache
+from pathlib import Path
+from traceback import walk_tb
+
+PACKAGE = Path(__file__).resolve().parent
+OURS = (PACKAGE, PACKAGE.parent / "baselines")
+
+
+def is_own(file: Path) -> bool:
+    """Whether a Python file is the user's own."""
+    place = file.resolve()
+    installed = {"site-packages", "dist-packages"} & set(place.parts)
+    return place.is_file() and not installed and not any(map(place.is_relative_to, others()))
+
+
+@cache
+def others() -> tuple[Path, ...]:
+    """Return the folders of this package, its models, and Python's own library, packages and scripts."""
+    kinds = ("stdlib", "platstdlib", "purelib", "platlib", "scripts")
+    return (*OURS, *{Path(sysconfig.get_path(kind)).resolve() for kind in kinds})
+
+
+def place_of(error: BaseException) -> str | None:
+    """Return where in the user's own files an error arose, as ``mymodels.py:28, in loss``; None if it was elsewhere.
+
+    It is the innermost such line, from which the call led into a library.
+    """
+    if isinstance(error, SyntaxError) and error.filename and is_own(Path(error.filename)):
+        return f"{shown(Path(error.filename))}:{error.lineno}"
+    frames = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)]
+    own = [(code, line) for code, line in frames if is_own(Path(code.co_filename))]
+    if not own:
+        return None
+    code, line = own[-1]
+    return f"{shown(Path(code.co_filename))}:{line}, in {code.co_name}"
+
+
+def shown(file: Path) -> str:
+    """Return a file as seen from the current folder, where it lies below that."""
+    place, here = file.resolve(), Path.cwd()
+    return str(place.relative_to(here) if place.is_relative_to(here) else place)
+
+
+def files_of(kind: type) -> list[Path]:
+    """Return the files of a class and of those it inherits from, its own first; libraries are left out."""
+    found = [Path(name) for each in kind.__mro__ if (name := file_of(each)) is not None]
+    return [file for file in dict.fromkeys(found) if is_own(file) or any(map(file.resolve().is_relative_to, OURS))]
+
+
+def file_of(kind: type) -> str | None:
+    """Return the file of a class; None where it has none, as one of Python's own."""
+    try:
+        return inspect.getfile(kind)
+    except (TypeError, OSError):
+        return None
