@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from attrec_bench.results.code import PACKAGE, code_version, meaning
+from attrec_bench.results.code import PACKAGE, meaning, version_of
 from attrec_bench.results.program import code_on_disk, of_one_program
 from attrec_bench.results.record import Record
 from attrec_bench.results.select import select
@@ -62,8 +62,8 @@ def test_a_start_of_the_code_selects_and_a_wrong_one_does_not() -> None:
 
 def test_the_code_on_disk_is_that_of_a_run() -> None:
     root = PACKAGE.parent
-    assert code_on_disk("baselines.caser.Caser") == code_version(root / "baselines" / "caser.py")
-    assert code_on_disk("attrec_bench.attrec.AttRec") == code_version(root / "attrec_bench" / "attrec.py")
+    assert code_on_disk("baselines.caser.Caser") == version_of([root / "baselines" / "caser.py"])
+    assert code_on_disk("attrec_bench.attrec.AttRec") == version_of([root / "attrec_bench" / "attrec.py"])
     assert code_on_disk("no.such.Model") is None
     assert code_on_disk("Model") is None
 

@@ -24,8 +24,13 @@ def code_version(kind: type) -> str:
 
     That is the file of the class and those of the classes it inherits from, libraries apart.
     """
+    return version_of(dict.fromkeys([Path(inspect.getfile(kind)), *files_of(kind)]))
+
+
+def version_of(files: Iterable[Path]) -> str:
+    """Return the same for a model whose own code lies in these files."""
     shared = [file for part in MATTERS for file in python_files(PACKAGE / part)]
-    return combined(shared) + combined(dict.fromkeys([Path(inspect.getfile(kind)), *files_of(kind)]))
+    return combined(shared) + combined(files)
 
 
 def python_files(place: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from attrec_bench.results.captions import count
-from attrec_bench.results.code import PACKAGE, code_version
+from attrec_bench.results.code import PACKAGE, version_of
 from attrec_bench.results.record import Record
 
 SHARED = 8
@@ -40,11 +40,12 @@ def of_one_program(
 def code_on_disk(target: str) -> str | None:
     """Return the code that a run of this class has now; None where its file cannot be found or read.
 
-    The file is looked for and not imported: nobody else's code is run because a record names it.
+    The file is looked for and not imported: nobody else's code is run because a record names it. So a class that
+    inherits from one in another file of the user's has a code here that none of its records has: its newest counts.
     """
     file = next(filter(Path.is_file, _candidates(target)), None)
     try:
-        return None if file is None else code_version(file)
+        return None if file is None else version_of([file])
     except (OSError, SyntaxError, ValueError):
         return None
 
