@@ -119,23 +119,6 @@ def test_below_popularity_only_marks_models_that_learn() -> None:
     assert not any("below Popularity" in note for note in against(contest()[::2]).notes)
 
 
-def test_marks_that_rest_on_one_seed_are_named() -> None:
-    def said(records: list[Record]) -> list[str]:
-        return [note for note in against(records, ("HR@10",)).notes if "one seed" in note]
-
-    (note,) = said(contest())
-    assert note.startswith("The marks of bprmf, attrec rest on one seed")
-    again = {each.model: each for each in contest()}
-    more = [make_record(model, 1, ranks=list(again[model].ranks)) for model in ("bprmf", "caser")]
-    more.append(make_record("attrec", 1, ranks=list(again["attrec"].ranks), keywords=ATTREC))
-    assert said([*contest(), *more]) == []
-    assert said([*contest(), *more[1:]])[0].startswith("The marks of bprmf rest on one seed")
-    unseeded = make_record("ease", None, ranks=[4.0] * 9 + [40.0] * 11, train=None)  # has no seed that it could lack
-    attrec = [again["attrec"], more[2]]
-    assert row(against([*attrec, unseeded], ("HR@10",)), "attrec").cells[0].marks == ("†",)
-    assert said([*attrec, unseeded]) == []
-
-
 def test_wilcoxon_is_an_option_and_is_said() -> None:
     table = against(contest(), ("HR@10",), test="wilcoxon")
     assert "Wilcoxon" in " ".join(table.notes)
@@ -150,21 +133,6 @@ def test_the_same_records_give_the_same_table() -> None:
         for seed in (0, 1)
     ]
     assert against(records) == against(list(records))
-
-
-def test_an_interval_and_a_p_that_seem_to_contradict_each_other_are_explained_once() -> None:
-    def said(records: list[Record], metrics: tuple[str, ...] = ("HR@10",)) -> int:
-        return " ".join(against(records, metrics, against="caser").notes).count("the test does not")
-
-    assert said(contest()) == 0
-    # nine users gain in one of two seeds: by users alone 2 of 2**9 patterns, by seeds 1 of 4 worlds shows no difference
-    caser = [make_record("caser", seed, ranks=[40.0] * 20) for seed in (0, 1)]
-    attrec = [make_record("attrec", seed, ranks=[4.0] * 9 * seed + [40.0] * (20 - 9 * seed)) for seed in (0, 1)]
-    (found,) = against([*caser, *attrec], ("HR@10",), against="caser").comparisons
-    assert (found.p, found.interval[0]) == (2 / 2**9, 0)
-    assert said([*caser, *attrec]) == 1
-    bprmf = [make_record("bprmf", record.config["seed"], ranks=list(record.ranks)) for record in attrec]
-    assert said([*caser, *attrec, *bprmf], ("HR@10", "HR@20")) == 1
 
 
 def test_a_comparison_does_not_depend_on_what_else_is_shown() -> None:

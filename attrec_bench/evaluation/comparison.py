@@ -4,12 +4,13 @@ Shapes: S seeds of a model, K tie draws (1 where the protocol has none), n users
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from attrec_bench.evaluation.bootstrap import bootstrap_means, difference_interval
 from attrec_bench.evaluation.statistics import (
+    FLIPS,
     Array,
     detectable,
     effect_size,
@@ -34,6 +35,7 @@ class Comparison:
     corrected   p after Holm's correction over the family
     effect      difference in sd of the users' differences; None where all users differ by the same
     wins, ties, losses   users            detectable  smallest true difference found with power .8, one test
+    at_floor    no random flip was as extreme: p and corrected are not known but to be at most that
     """
 
     model: str
@@ -49,6 +51,12 @@ class Comparison:
     ties: int
     losses: int
     detectable: float | None
+    at_floor: bool = False
+
+    @property
+    def p_words(self) -> str:
+        """The corrected p as it is shown: ``0.031``, or ``<= 8e-05`` at the floor of the flips."""
+        return f"{'<= ' if self.at_floor else ''}{self.corrected:.2g}"
 
 
 def compare(
@@ -69,9 +77,13 @@ def compare(
     streams = [int(model == baseline) for model, _ in order]  # no model but the baseline is compared with another
     resampled = bootstrap_means([values[key] for key in order], worlds, streams=streams)
     means = dict(zip(order, resampled.T, strict=True))
+    floor = 1 / (FLIPS + 1) if test == SIGN_FLIP else 0.0  # of random flips alone: all of few users are no fewer
     return [
-        _comparison(
-            key, baseline, each, difference_interval(means[key], means[baseline, key[1]]), float(p), float(holm_p)
+        replace(
+            _comparison(
+                key, baseline, each, difference_interval(means[key], means[baseline, key[1]]), float(p), float(holm_p)
+            ),
+            at_floor=bool(p <= floor),
         )
         for key, each, p, holm_p in zip(cells, differences, p_values, holm(p_values), strict=True)
     ]

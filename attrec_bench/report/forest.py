@@ -40,7 +40,7 @@ def _plot(found: Sequence[Comparison], metric: str) -> str:
     ordered = sorted(found, key=lambda each: -each.difference)
     rows = "\n".join(
         f'<tr>{row_header(each.model)}<td class="plot">{_bar(each, low, high)}</td>'
-        f"{element('td', _words(each))}{element('td', f'{each.corrected:.2g}')}</tr>"
+        f"{element('td', _words(each))}{element('td', each.p_words)}</tr>"
         for each in ordered
     )
     heads = "".join(

@@ -37,7 +37,7 @@ def _standing(table: Table, row: Row, metric: str, cell: Cell) -> list[str]:
             low, high = each.interval
             said.append(
                 f"{each.difference:+.{DIGITS}f} [{low:+.{DIGITS}f}, {high:+.{DIGITS}f}] against {each.baseline}, "
-                f"p {each.corrected:.2g} after Holm's correction over {count(len(table.comparisons), 'test')}"
+                f"p {each.p_words} after Holm's correction over {count(len(table.comparisons), 'test')}"
             )
     marks = [note for note in table.notes if note[0] in cell.marks]
     return ["; ".join(said)] * bool(said) + marks

@@ -14,7 +14,7 @@ import numpy as np
 from attrec_bench.errors import InputError, require_choice
 from attrec_bench.evaluation.comparison import SIGN_FLIP, TESTS, Comparison, compare
 from attrec_bench.evaluation.metrics import per_user
-from attrec_bench.evaluation.statistics import FLIPS, LEVEL, Array
+from attrec_bench.evaluation.statistics import FLIPS, LEVEL, POWER, Array
 from attrec_bench.results import cautions
 from attrec_bench.results.captions import count
 from attrec_bench.results.draws import draw_of
@@ -197,7 +197,8 @@ def _explained(found: Sequence[Comparison], chosen: bool, test: str, metrics: Se
         f"{BETTER} better and {WORSE} worse than {baseline}{strongest}: two-sided paired tests ({how}) over {users:,} "
         f"users, each averaged over seeds; significant at {1 - LEVEL:.0%} after Holm's correction over "
         f"{count(len(found), 'test')}",
-        f"{metrics[0]} against {baseline}, with {LEVEL:.0%} intervals (bootstrap over seeds and users): "
+        f"{metrics[0]} against {baseline}, with {LEVEL:.0%} intervals (bootstrap over seeds and users); effect is the "
+        "difference in standard deviations (sd) of the users' differences: "
         + "; ".join(map(_difference, first))
         + (AT_ODDS if any(map(_at_odds, first)) else ""),
     ]
@@ -212,8 +213,10 @@ def _at_odds(each: Comparison) -> bool:
 def _difference(each: Comparison) -> str:
     low, high = each.interval
     effect = "" if each.effect is None else f", effect {each.effect:+.2f} sd"
-    smallest = "" if each.detectable is None else f", detectable with power .8 {each.detectable:.4f}"
+    smallest = (
+        "" if each.detectable is None else f", smallest difference found with power {POWER}: {each.detectable:.4f}"
+    )
     return (
-        f"{each.model} {each.difference:+.4f} [{low:+.4f}, {high:+.4f}], p {each.corrected:.2g} (Holm){effect}, users "
+        f"{each.model} {each.difference:+.4f} [{low:+.4f}, {high:+.4f}], p {each.p_words} (Holm){effect}, users "
         f"better/same/worse {each.wins}/{each.ties}/{each.losses}{smallest}"
     )
