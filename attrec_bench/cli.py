@@ -65,12 +65,13 @@ def run_verb(arguments: list[str]) -> None:
     """Hand over to Hydra: one run, or with -m one for each combination."""
     import hydra
 
-    from attrec_bench.configuration import conf_folder, searched, with_own_model, with_tie_draws
+    from attrec_bench.configuration import conf_folder, searched, told_of, with_own_model, with_tie_draws
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the one line is ours
     given = flags_first(with_tie_draws(with_own_model(arguments)))
     sys.argv = ["attrec-bench run", *given, *searched()]
-    hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(job)()
+    with told_of(given):
+        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(job)()
 
 
 def flags_first(arguments: list[str]) -> list[str]:

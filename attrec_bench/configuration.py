@@ -1,11 +1,13 @@
 """Where the YAML files lie, how they are composed outside a Hydra job, and what Hydra's errors mean in one line."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attrec_bench import overrides as typed
 from attrec_bench import targets
 from attrec_bench.errors import InputError
 from attrec_bench.outside import place_of
@@ -29,17 +31,34 @@ def composed(overrides: list[str], name: str = "config", trusted: bool = True) -
     Raises InputError for a key that this configuration lacks, Hydra's own errors for other mistakes.
     """
     from hydra import compose, initialize_config_dir
-    from hydra.errors import HydraException
 
     if trusted:
         targets.named(overrides)
+    with told_of(overrides, name, check=trusted), initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        return compose(name, [*overrides, *searched()])
+
+
+@contextmanager
+def told_of(overrides: list[str], name: str = "config", check: bool = True) -> Iterator[None]:
+    """Say of an override's mistake, before Hydra sees it or where Hydra finds it, what to type: an InputError."""
+    from hydra.errors import HydraException
+
+    if check and name in ("config", "sweep"):
+        typed.check(overrides, roots_of(name))
     try:
-        with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-            return compose(name, [*overrides, *searched()])
+        yield
     except HydraException as error:
         if key := lacked(error):
-            raise InputError(unknown_key(key, name)) from error
+            raise InputError(typed.without_plus(key, overrides) or unknown_key(key, overrides, name)) from error
         raise
+
+
+def roots_of(name: str) -> list[str]:
+    """Return the keys at the top of the configuration in conf/NAME.yaml, groups apart."""
+    import yaml
+
+    names = dict.fromkeys(("config", name))
+    return [key for each in names for key in yaml.safe_load((conf_folder() / f"{each}.yaml").read_text())]
 
 
 def with_tie_draws(arguments: list[str]) -> list[str]:
@@ -80,21 +99,19 @@ def model_name(config: "DictConfig", choice: str) -> str:
 
 def explained(error: BaseException) -> str | None:
     """Return the one line of a mistake that a user made, in a setting or in her own code; None for a bug of ours."""
-    from hydra.errors import HydraException, MissingConfigException
+    from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
     chain = list(causes(error))
     for cause in chain:
         if isinstance(cause, InputError | FloatingPointError):
             return str(cause)
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        return missing_choice(str(error.missing_cfg_file), error.options or ())
     if place := next(filter(None, map(place_of, reversed(chain))), None):
         return " ".join(f"{place}: {type(chain[-1]).__name__}: {chain[-1]}".split())
-    if isinstance(error, OSError):
-        return f"cannot use {error.filename}: {error.strerror}" if error.filename else " ".join(str(error).split())
     if isinstance(error, HydraException | OmegaConfBaseException):
         return hydra_line(error, chain[-1])
+    if isinstance(error, OSError):
+        return f"cannot use {error.filename}: {error.strerror}" if error.filename else " ".join(str(error).split())
     return None
 
 
@@ -106,26 +123,23 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__
 
 
-def missing_choice(file: str, options: Sequence[str]) -> str:
-    """model/atrec, [...] -> model must be one of ..., got 'atrec' (did you mean 'attrec'?)."""
-    group, _, value = file.rpartition("/")
-    near = get_close_matches(value, options, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return f"{group or 'config'} must be one of {', '.join(options)}, got {value!r}{hint}"
-
-
 def hydra_line(error: BaseException, deepest: BaseException) -> str:
-    """Return Hydra's or OmegaConf's message in one line, with the nearest key where a key is unknown."""
-    if key := lacked(error):
-        return unknown_key(key)
+    """Return Hydra's or OmegaConf's message in one line."""
+    from hydra.errors import MissingConfigException, OverrideParseException
+    from omegaconf.errors import MissingMandatoryValue
+
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        return typed.missing_choice(str(error.missing_cfg_file), error.options or ())
+    if isinstance(error, OverrideParseException):
+        return typed.unreadable(str(error.override))
+    if isinstance(error, MissingMandatoryValue) and error.full_key == "model._target_":
+        return "model=own needs the class: model._target_=FILE.CLASS, as mymodels.Mine for a class Mine in mymodels.py"
     text = str(error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if deepest is not error:
         lines.append(" ".join(str(deepest).split()))
     if "Ambiguous value" in text:
         lines.append("several values need -m")
-    if "parsing override" in text:
-        lines.append("an override is KEY=VALUE; quote a value with special characters: 'key=\"a value\"'")
     return "; ".join(dict.fromkeys(line for line in lines if "HYDRA_FULL_ERROR" not in line))
 
 
@@ -137,15 +151,17 @@ def lacked(error: BaseException) -> str | None:
     return override[1] if override and lacks else None
 
 
-def unknown_key(key: str, name: str = "config") -> str:
-    """modle.w -> a line that names the nearest key of the configuration in conf/NAME.yaml."""
+def unknown_key(key: str, overrides: list[str], name: str) -> str:
+    """modle.w -> a line that names the nearest key of the configuration in conf/NAME.yaml, with the choices given."""
     from omegaconf import OmegaConf
 
-    known = keys_of(OmegaConf.to_container(composed([], name), resolve=False))
+    chosen = typed.choices(overrides)
+    known = keys_of(OmegaConf.to_container(composed(chosen, name, trusted=False), resolve=False))
     near = get_close_matches(key, known, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    verb = "run" if name == "config" else "sweep"
-    return f"key must be one of this configuration's, got {key!r}{hint}; attrec-bench {verb} --help lists them"
+    own = [each for each in chosen if each.startswith(f"{key.partition('.')[0]}=")]
+    verb = " ".join(["run", "--help", *own]) if own or name == "config" else f"{name} --help"
+    return f"key must be one of this configuration's, got {key!r}{hint}; attrec-bench {verb} lists them"
 
 
 def keys_of(node: object, prefix: str = "") -> list[str]:

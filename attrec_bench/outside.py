@@ -17,6 +17,11 @@ def is_own(file: Path) -> bool:
     return place.is_file() and not installed and not any(map(place.is_relative_to, others()))
 
 
+def is_ours(file: Path) -> bool:
+    """Whether a Python file is this package's or one of its models."""
+    return any(map(file.resolve().is_relative_to, OURS))
+
+
 @cache
 def others() -> tuple[Path, ...]:
     """Return the folders of this package, its models, and Python's own library, packages and scripts."""
@@ -27,12 +32,14 @@ def others() -> tuple[Path, ...]:
 def place_of(error: BaseException) -> str | None:
     """Return where in the user's own files an error arose, as ``mymodels.py:28, in loss``; None if it was elsewhere.
 
-    It is the innermost such line, from which the call led into a library.
+    It is the innermost such line, from which the call led into a library. A script of hers that calls the suite is not
+    meant, only what the suite calls.
     """
     if isinstance(error, SyntaxError) and error.filename and is_own(Path(error.filename)):
         return f"{shown(Path(error.filename))}:{error.lineno}"
     frames = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)]
-    own = [(code, line) for code, line in frames if is_own(Path(code.co_filename))]
+    ours = next((n for n, (code, _) in enumerate(frames) if is_ours(Path(code.co_filename))), 0)
+    own = [(code, line) for code, line in frames[ours:] if is_own(Path(code.co_filename))]
     if not own:
         return None
     code, line = own[-1]
@@ -48,7 +55,7 @@ def shown(file: Path) -> str:
 def files_of(kind: type) -> list[Path]:
     """Return the files of a class and of those it inherits from, its own first; libraries are left out."""
     found = [Path(name) for each in kind.__mro__ if (name := file_of(each)) is not None]
-    return [file for file in dict.fromkeys(found) if is_own(file) or any(map(file.resolve().is_relative_to, OURS))]
+    return [file for file in dict.fromkeys(found) if is_own(file) or is_ours(file)]
 
 
 def file_of(kind: type) -> str | None:

@@ -18,7 +18,7 @@ from attrec_bench.data.splits import Split
 from attrec_bench.errors import InputError, require_bool, require_whole
 from attrec_bench.evaluation.candidates import PLAIN, Ranking
 from attrec_bench.outside import place_of
-from attrec_bench.promises import require_parts
+from attrec_bench.promises import require_keywords, require_parts
 from attrec_bench.results import machine
 from attrec_bench.results.code import code_version
 from attrec_bench.results.record import consumed, identity
@@ -109,6 +109,10 @@ def ranking_of(protocol: DictConfig) -> Ranking:
 
 def class_of(path: str) -> type:
     """Dotted path of a class -> the class; one that cannot be imported is an error that says why."""
+    if isinstance(path, str) and path.isidentifier():
+        raise InputError(
+            f"model._target_ is FILE.CLASS, as mymodels.{path} for a class {path} in mymodels.py, got {path!r}"
+        )
     targets.check({"_target_": path})
     module, _, name = path.rpartition(".")
     try:
@@ -128,6 +132,7 @@ def model_builder(config: DictConfig, kind: type, data: Interactions) -> Callabl
         "n_items": lambda: data.n_items,
         "generator": lambda: generator(config.seed, "init"),
     }
+    require_keywords(kind, [key for key in map(str, config.model) if not key.startswith("_")], FACTS)
     wanted = inspect.signature(kind).parameters
     seed = config.seed if consumes_seed(kind) else 0
 

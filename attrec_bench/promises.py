@@ -5,7 +5,8 @@ ranking). A figure of a model that breaks one of these would be wrong, and would
 Shapes: as in contract.py; n rows that are looked at.
 """
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
@@ -58,6 +59,22 @@ def require_learner(model: Any, name: str) -> None:
 def learnable(model: Any) -> Iterator[bool]:
     """Yield for each parameter of an nn.Module whether it takes a gradient."""
     return (each.requires_grad for each in model.parameters()) if isinstance(model, nn.Module) else iter(())
+
+
+def require_keywords(kind: type, given: Iterable[str], facts: Iterable[str]) -> None:
+    """Raise InputError unless the keywords given are those of the class's constructor; facts are nobody's to give."""
+    takes = {name: each for name, each in inspect.signature(kind).parameters.items() if name not in set(facts)}
+    named = [name for name, each in takes.items() if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+    if all(each.kind != each.VAR_KEYWORD for each in takes.values()):
+        for key in given:
+            if key not in named:
+                found = get_close_matches(key, named, n=1)
+                hint = f" (did you mean {found[0]!r}?)" if found else ""
+                raise InputError(f"{kind.__name__} takes {', '.join(named) or 'no keyword'}, got {key!r}{hint}")
+    missing = [name for name in named if takes[name].default is inspect.Parameter.empty and name not in set(given)]
+    if missing:
+        written = " ".join(f"+model.{name}=VALUE" for name in missing)
+        raise InputError(f"{kind.__name__} takes {', '.join(named)}, got no {', '.join(missing)}: {written}")
 
 
 def near(kind: type, wanted: str) -> str:

@@ -51,6 +51,9 @@ MISTAKES = {
     "candidates that are none": (["protocol.candidates=some"], "full, uniform-N or popularity-N, got 'some'", ""),
     "ties that are none": (["protocol.ties=best"], "must be one of expected, optimistic, pessimistic, got 'best'", ""),
     "no tie draw": (["protocol.tie_draws=0"], "protocol.tie_draws must be a whole number of at least 1", "got '0'"),
+    "a keyword without +": (["model._target_=mypkg.Foo", "model.d=16"], "write +model.d=16, got 'model.d=16'", ""),
+    "a key of another data set": (["dataset=csv", "dataset.kcore=5"], "'dataset.k_core'", "run --help dataset=csv"),
+    "a semicolon": (["dataset.separator=;"], "\"dataset.separator=';'\"", ""),
     "a tie order that is not there": (["protocol.tie_order=fil"], "got 'fil'", "did you mean 'file'?"),
 }
 

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hydra.errors import InstantiationException
+from omegaconf.errors import MissingMandatoryValue
 
 from attrec_bench import targets
-from attrec_bench.configuration import composed
+from attrec_bench.configuration import composed, explained
 from attrec_bench.errors import InputError
 from attrec_bench.results import store
 from attrec_bench.run import run
@@ -38,17 +40,18 @@ KEYWORDS = ("+model.d=4", "+model.decay=0.7")
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder that the user works in; what is imported from it is forgotten afterwards."""
+    """The folder that the user works in."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a file rewritten within a second would be taken from there
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(targets, "_NAMED", set())
     yield tmp_path
-    for name in [name for name, module in sys.modules.items() if str(tmp_path) in str(vars(module).get("__file__"))]:
-        del sys.modules[name]
+    sys.modules.pop("decaymodel", None)
 
 
 def tried(text: str, *keywords: str) -> None:
-    """Write the user's file and run its class Decay."""
+    """Write the user's file and run its class Decay, as another process would."""
+    sys.modules.pop("decaymodel", None)
     Path("decaymodel.py").write_text(text)
     words = [*SMALL, "model=own", "model._target_=decaymodel.Decay", "runs=runs", *(keywords or KEYWORDS)]
     run(composed(words), "Decay", "attrec-bench run")
@@ -76,6 +79,43 @@ def test_a_broken_model_leaves_no_record(case: str) -> None:
 def test_a_sound_model_is_recorded() -> None:
     tried(MODEL)
     assert [record.model for record in store.read_all(Path("runs"))] == ["Decay"]
+
+
+KEYWORD_MISTAKES = {
+    "one misspelt": (("+model.d=4", "+model.decya=1"), "Decay takes d, decay, maxlen, std, got 'decya' (did you mean"),
+    "one missing": (("+model.d=4",), "Decay takes d, decay, maxlen, std, got no decay: +model.decay=VALUE"),
+    "a fact": ((*KEYWORDS, "+model.n_items=7"), "Decay takes d, decay, maxlen, std, got 'n_items'"),
+}
+
+
+@pytest.mark.parametrize("case", KEYWORD_MISTAKES)
+def test_a_keyword_that_the_class_does_not_take_is_named_with_those_that_it_takes(case: str) -> None:
+    keywords, told = KEYWORD_MISTAKES[case]
+    with pytest.raises(InputError) as caught:
+        tried(MODEL, *keywords)
+    assert told in str(caught.value)
+
+
+def test_a_class_that_takes_any_keyword_is_given_it() -> None:
+    tried(MODEL.replace("std=0.1)", "std=0.1, **others)"), *KEYWORDS, "+model.other=3")
+
+
+def test_an_error_in_the_users_code_names_its_line() -> None:
+    with pytest.raises(IndexError) as caught:
+        tried(MODEL.replace("self.score(batch.users, batch.windows)", "[1, 2][5]"))
+    assert explained(caught.value) == "decaymodel.py:18, in loss: IndexError: list index out of range"
+    with pytest.raises(InstantiationException) as broken:
+        tried(MODEL.replace("self.maxlen = maxlen", "self.maxlen = maxlen + 'a'"))
+    assert str(explained(broken.value)).startswith("decaymodel.py:11, in __init__: TypeError: unsupported operand")
+
+
+def test_a_class_is_named_with_its_file() -> None:
+    words = [*SMALL, "model=own", "model._target_=Decay", "runs=runs"]
+    with pytest.raises(InputError, match=r"model\._target_ is FILE\.CLASS, as mymodels\.Decay for a class Decay"):
+        run(composed(words), "Decay", "attrec-bench run")
+    with pytest.raises(MissingMandatoryValue) as caught:
+        run(composed([*SMALL, "model=own", "runs=runs"]), "own", "attrec-bench run")
+    assert str(explained(caught.value)).startswith("model=own needs the class: model._target_=FILE.CLASS")
 
 
 def test_wrong_scores_are_told_of_before_the_first_step() -> None:
