@@ -32,17 +32,66 @@ def test_a_trial_that_diverges_is_recorded_and_replaced(tmp_path: Path, capsys: 
 def test_too_many_failures_end_a_sweep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    keys = iter(["users", "items", "times", "ranks"])
+
     def broken(*_: Any) -> float:
-        raise KeyError("users")
+        raise KeyError(next(keys))
 
     monkeypatch.setattr(worker, "validated", broken)
     sweep = swept(small(tmp_path, "sweep.max_failed=3"))
     count = census(trials_of(sweep))
     assert (count.failed, count.finished) == (4, 0)
-    assert count.reasons[0][1] == "KeyError: 'users'"
+    assert re.search(r"test_sweep_ends\.py:\d+, in broken: KeyError: 'users'$", count.reasons[0][1])
     assert driver.settled(Watched(sweep)) == 1
     assert "6 trials to go (more than sweep.max_failed=3 failed)" in caplog.text
     assert len({str(trial.params) for trial in trials_of(sweep)}) == 4, "a failed proposal is not made again"
+
+
+def test_trials_that_fail_alike_from_the_start_end_a_sweep_and_the_same_command_goes_on(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def broken(*_: Any) -> float:
+        raise KeyError("users")
+
+    real = running.validated
+    monkeypatch.setattr(worker, "validated", broken)
+    sweep = small(tmp_path)
+    watched = Watched(sweep)
+    search(sweep)
+    count = watched.census()
+    assert (count.failed, count.finished) == (3, 0)
+    assert not watched.left()
+    assert driver.settled(watched) == 1
+    assert caplog.text.count("was stopped: its first trials failed alike and none has succeeded") == 1
+    first, *others = capsys.readouterr().err.splitlines()
+    assert first.startswith("planted-bprmf: trial 0 failed: ")
+    assert first.endswith("in broken: KeyError: 'users'")
+    assert others == [
+        "planted-bprmf: trial 1 failed as trial 0 did",
+        "planted-bprmf: trial 2 failed as trial 0 did",
+    ]
+    monkeypatch.setattr(worker, "validated", real)
+    assert Watched(sweep).left(), "the cause may have lain elsewhere"
+    search(sweep)
+    assert len(finished(sweep)) == 6
+
+
+def test_once_a_trial_has_succeeded_others_that_fail_alike_are_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = running.validated, iter(range(100))
+
+    def sometimes(*given: Any) -> float:
+        if 1 <= next(calls) <= 4:
+            raise KeyError("users")
+        return real(*given)
+
+    monkeypatch.setattr(worker, "validated", sometimes)
+    count = census(trials_of(swept(small(tmp_path))))
+    assert (count.failed, count.finished) == (4, 6)
 
 
 class Killed(BaseException):

@@ -10,7 +10,8 @@ Every trial carries these attributes:
     cpu_seconds  what it has cost
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ KILLED, FAILED = "killed", "failed"
 
 MOST_DEATHS = 10
 """A trial whose process has died this often kills it, for example for want of memory: it counts as failed."""
+
+ALIKE = 3
+"""So many trials that fail with the same words, before one has succeeded, end a search: so would all others."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,15 @@ class Census:
     def over(self, total: int, max_failed: int) -> bool:
         """Whether no further trial is to be started."""
         return self.finished >= total or self.failed > max_failed
+
+    def hopeless(self, before: Collection[int]) -> bool:
+        """Whether no trial has succeeded and several have failed alike, other than those ``before`` this command."""
+        words = Counter(reason for number, reason in self.reasons if number not in before)
+        return self.finished == 0 and max(words.values(), default=0) >= ALIKE
+
+    def failures(self) -> frozenset[int]:
+        """Return the numbers of the trials that failed by themselves."""
+        return frozenset(number for number, _ in self.reasons)
 
 
 def census(trials: "Sequence[FrozenTrial]") -> Census:

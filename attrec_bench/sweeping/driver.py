@@ -93,7 +93,13 @@ def settled(each: Watched) -> int:
     if each.sender is not None:
         each.sender.send(each.plain(), patience=math.inf)
         send_pending(sweep.root, sweep.config.tracking.uri, sweep.config.tracking.experiment)
-    if count.finished < sweep.total:
+    if count.hopeless(each.before):
+        log.warning(
+            "%s was stopped: its first trials failed alike and none has succeeded; a model that is mended is another, "
+            "so sweep.name=NAME starts its study; if the cause lay elsewhere, the same command goes on",
+            sweep.name,
+        )
+    elif count.finished < sweep.total:
         limit = f" (more than sweep.max_failed={sweep.max_failed} failed)" if count.failed > sweep.max_failed else ""
         log.warning(
             "%s has %d trials to go%s; the same command goes on", sweep.name, sweep.total - count.finished, limit

@@ -31,7 +31,8 @@ class Watched:
     def __post_init__(self) -> None:
         """Make or check the study."""
         self.study = self.sweep.study()
-        self.told: set[int] = {number for number, _ in self.census().reasons}
+        self.before = self.census().failures()
+        self.told: dict[int, str] = dict.fromkeys(self.before, "")
         self.sender = sender_of(self.sweep)
 
     def census(self) -> Census:
@@ -40,7 +41,7 @@ class Watched:
 
     def over(self, count: Census) -> bool:
         """Whether the search is."""
-        return count.over(self.sweep.total, self.sweep.max_failed)
+        return count.over(self.sweep.total, self.sweep.max_failed) or count.hopeless(self.before)
 
     def left(self) -> bool:
         """Whether any trial or run of the winner is missing."""
@@ -80,11 +81,13 @@ class Watched:
         return any(store.held(self.sweep.root, each) for each in self.identities)
 
     def tell_failures(self, count: Census) -> None:
-        """Say in one line each which trials have failed since the last look."""
+        """Say in one line each which trials have failed since the last look; the same words are said once."""
         for number, reason in count.reasons:
             if number not in self.told:
-                print(f"{self.sweep.name}: trial {number} failed: {reason}", file=sys.stderr, flush=True)
-                self.told.add(number)
+                first = next((each for each, words in self.told.items() if words == reason), None)
+                how = f"failed: {reason}" if first is None else f"failed as trial {first} did"
+                print(f"{self.sweep.name}: trial {number} {how}", file=sys.stderr, flush=True)
+                self.told[number] = reason
 
 
 @dataclass(eq=False)

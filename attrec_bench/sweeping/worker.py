@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from attrec_bench.configuration import explained
 from attrec_bench.run import run, validated
-from attrec_bench.sweeping.census import FAILED, KILLED, census
+from attrec_bench.sweeping.census import FAILED, KILLED, Census, census
 from attrec_bench.sweeping.endings import BEGUN
 from attrec_bench.sweeping.slots import Slots
 from attrec_bench.sweeping.storage import patiently
@@ -45,10 +45,16 @@ def work(sweep: Sweep, number: int) -> None:
 def search(sweep: Sweep) -> None:
     """Run trials until the study has its total of finished ones, or more failed ones than the sweep bears.
 
-    A worker that finds no slot free stays: one of the others may die, and its trial comes back.
+    It also ends where trials fail alike from the start (``hopeless``), as those of a broken model do. A worker that
+    finds no slot free stays: one of the others may die, and its trial comes back.
     """
     slots = sweep.slots()
-    while not patiently(lambda: census(slots.study.get_trials(deepcopy=False))).over(sweep.total, sweep.max_failed):
+
+    def counted() -> Census:
+        return patiently(lambda: census(slots.study.get_trials(deepcopy=False)))
+
+    before = counted().failures()
+    while not (count := counted()).over(sweep.total, sweep.max_failed) and not count.hopeless(before):
         trial = patiently(slots.take)
         if trial is None:
             time.sleep(POLL)
