@@ -2,10 +2,19 @@
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from reprlib import Repr
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 60
 
 
 class InputError(ValueError):
     """A mistake in what the user gave. The command line prints its one line and no traceback."""
+
+
+def shown(value: object) -> str:
+    """Return a value from a file as a message shows it: on one line, and of a long one the beginning and the end."""
+    return _SHORT.repr(value)
 
 
 def require(holds: bool, rule: str, got: object) -> None:

@@ -180,7 +180,8 @@ def test_header_faults(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_csv(path)
     assert str(caught.value) == (
-        f"{path}: no column 'user_id' for user; the columns are user, item_id, timestamp (did you mean user=user?)"
+        f"{path}, line 1: no column 'user_id' for user; the columns are user, item_id, timestamp "
+        "(did you mean user=user?)"
     )
     with pytest.raises(InputError, match="column 'user_id' must stand once"):
         read_csv(write(tmp_path, "z.csv", "user_id,user_id,item_id,timestamp\n1,1,2,3\n"))

@@ -6,12 +6,11 @@ because pandas does not say which line was wrong. Shapes: E events.
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections import deque
 from csv import QUOTE_MINIMAL, QUOTE_NONE
-from csv import Error as CsvError
-from csv import reader as csv_reader
 from dataclasses import dataclass
-from io import BytesIO, StringIO
+from decimal import Decimal
+from io import BytesIO
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from attrec_bench.data.interactions import Ints, Mask
-from attrec_bench.errors import InputError
+from attrec_bench.data.lines import decode, rows
+from attrec_bench.errors import InputError, shown
 
-_WHOLE = re.compile(r"[+-]?[0-9]+")
-_PLAIN_ID = re.compile(r"0|-?[1-9][0-9]{0,17}")  # "007" is a text: as a number it would lose its zeros
+LONGEST_ID = 1000
+"""Characters. Arrays of text give each of E events the room of the longest: what is no id but a text would fill it."""
+
+_PLAIN_ID = re.compile(r"0|-?[1-9][0-9]{0,18}")  # "007" is a text: as a number it would lose its zeros
+_EXACT = 2.0**53  # from here on a float is not every whole number
 
 
 @dataclass(frozen=True)
@@ -68,31 +71,40 @@ class Columns:
 
 def read_columns(path: Path, data: bytes, layout: Layout) -> Columns:
     """Read ``data``, the content of ``path``; InputError names the first line that does not fit."""
+    if layout.quoted and b'"' in data:
+        deque(rows(path, decode(path, data), layout.separator, quoted=True), maxlen=0)  # pandas takes any quotes
     return _read_fast(data, layout) or _read_lines(path, data, layout)
 
 
 def _read_fast(data: bytes, layout: Layout) -> Columns | None:
     """All columns through pandas, or None if anything at all looks wrong."""
-    text = None  # let pandas infer; text only where a number would change the id
     separator = layout.separator.encode()
     if len(separator) > 1:
-        if b"\t" in data:
+        if b"\t" in data or layout.quoted:
             return None
         data, separator = data.replace(separator, b"\t"), b"\t"  # pandas is fast with a single character only
-    zeros = [mark + b"0" for mark in (separator, b"\n", b'"', b" ", b"-")]
-    blanks = [b" " + mark for mark in (separator, b"\n", b"\r", b'"')]
-    if data.startswith(b"0") or any(sign in data for sign in (*zeros, *blanks, b"+")):
-        text = str
+    if data.count(b"\r") != data.count(b"\r\n") or (layout.quoted and separator != b"\t" and b"\t" in data):
+        return None  # it misreads a blank after a lone CR, and takes a tab after a separator away
+    text = str if _changes_as_number(data, separator) else None  # else let pandas infer
     table = _table(data, separator.decode(), layout, text)
     if table is not None and text is None and not all(table[k].dtype == np.int64 for k in (layout.user, layout.item)):
         table = _table(data, separator.decode(), layout, str)
-    if table is None or bool(table[[layout.user, layout.item]].isna().to_numpy().any()):
+    if table is None or not all(_are_ids(table[k]) for k in (layout.user, layout.item)):
         return None
     times = np.arange(len(table)) if layout.time is None else _whole(table[layout.time])
     ratings = None if layout.rating is None else _finite(table[layout.rating])
     if times is None or (layout.rating is not None and ratings is None):
         return None
     return Columns(_ids(table[layout.user]), _ids(table[layout.item]), times, ratings)
+
+
+def _changes_as_number(data: bytes, separator: bytes) -> bool:
+    """Whether an id may look like a number that is written otherwise: with zeros, a plus or blanks around it."""
+    marks = (separator, b"\n", b'"')
+    zeros = (b" 0", b"-0", *(mark + b"0" for mark in marks))
+    blanks = (b" \r", b"\v", b"\f", *(mark + b" " for mark in marks), *(b" " + mark for mark in marks))
+    tabs = (b"\t",) if separator != b"\t" else ()
+    return data[:1] in (b"0", b" ") or any(sign in data for sign in (b"+", *zeros, *blanks, *tabs))
 
 
 def _table(data: bytes, separator: str, layout: Layout, ids: type[str] | None) -> pd.DataFrame | None:
@@ -118,6 +130,11 @@ def _table(data: bytes, separator: str, layout: Layout, ids: type[str] | None) -
     return table if layout.needed <= table.shape[1] <= layout.width else None
 
 
+def _are_ids(column: "pd.Series[Any]") -> bool:
+    """Whether none is missing and none too long."""
+    return column.dtype == np.int64 or bool(column.notna().all() and column.str.len().max() <= LONGEST_ID)
+
+
 def _ids(column: "pd.Series[Any]") -> NDArray[np.generic]:
     """A column without gaps -> int64 if every id is a plain whole number, else text."""
     if column.dtype == np.int64:
@@ -128,7 +145,10 @@ def _ids(column: "pd.Series[Any]") -> NDArray[np.generic]:
 def typed(ids: NDArray[np.str_]) -> NDArray[np.generic]:
     """Text [E] -> int64 if every id is a plain whole number, so that 9 comes before 10; else as it is."""
     distinct = np.unique(ids).tolist()
-    return ids.astype(np.int64) if all(map(_PLAIN_ID.fullmatch, distinct)) else ids
+    try:
+        return ids.astype(np.int64) if all(map(_PLAIN_ID.fullmatch, distinct)) else ids
+    except OverflowError:
+        return ids
 
 
 def _finite(column: "pd.Series[Any]") -> NDArray[np.float64] | None:
@@ -144,7 +164,7 @@ def _whole(column: "pd.Series[Any]") -> NDArray[np.int64] | None:
     if column.dtype == np.int64:
         return np.asarray(column, dtype=np.int64)
     values = _finite(column)
-    if values is None or bool(np.any(values != np.floor(values))) or bool(np.any(np.abs(values) >= 2.0**63)):
+    if values is None or bool(np.any(values != np.floor(values))) or bool(np.any(np.abs(values) >= _EXACT)):
         return None
     return values.astype(np.int64)
 
@@ -152,13 +172,16 @@ def _whole(column: "pd.Series[Any]") -> NDArray[np.int64] | None:
 def _read_lines(path: Path, data: bytes, layout: Layout) -> Columns:
     """The same rules line by line; raises InputError at the first line that breaks one."""
     users, items, times, ratings = [], [], [], []
-    for position, (line, row) in enumerate(_rows(path, data, layout)):
+    numbered = rows(path, decode(path, data), layout.separator, quoted=layout.quoted)
+    if layout.header:
+        next(numbered)
+    for position, (line, row) in enumerate(numbered):
         where = f"{path}, line {line}"
         if not layout.needed <= len(row) <= layout.width:
             separator = "tabs" if layout.separator == "\t" else repr(layout.separator)
             raise InputError(f"{where}: expected {layout.width} columns separated by {separator}, got {len(row)}")
-        users.append(_present(where, "user", row[layout.user]))
-        items.append(_present(where, "item", row[layout.item]))
+        users.append(checked_id(where, "user", row[layout.user]))
+        items.append(checked_id(where, "item", row[layout.item]))
         times.append(position if layout.time is None else _parse_time(where, row[layout.time]))
         if layout.rating is not None:
             ratings.append(_parse_number(where, "rating", "a number", row[layout.rating]))
@@ -170,31 +193,19 @@ def _read_lines(path: Path, data: bytes, layout: Layout) -> Columns:
     )
 
 
-def _rows(path: Path, data: bytes, layout: Layout) -> Iterator[tuple[int, list[str]]]:
-    """(Line number, values) of each line with data on it."""
-    text = decode(path, data)
-    if layout.quoted:
-        reader = csv_reader(StringIO(text, newline=""), delimiter=layout.separator, skipinitialspace=True)
-        numbered = ((reader.line_num, row) for row in reader)
-    else:
-        lines = enumerate(re.split("\r\n|\n|\r", text), start=1)
-        numbered = ((number, line.split(layout.separator)) for number, line in lines)
-    try:
-        for index, (number, row) in enumerate(numbered):
-            is_blank = not row or (len(row) == 1 and not row[0].strip())
-            if not is_blank and (index or not layout.header):
-                yield number, row
-    except CsvError as error:
-        raise InputError(f"{path}: not a readable csv file: {error}") from error
+def checked_id(where: str, name: str, value: str) -> str:
+    """The same, if a user or an item can be called that."""
+    if len(_present(where, name, value)) > LONGEST_ID:
+        raise InputError(f"{where}: {name} must have at most {LONGEST_ID:,} characters, got {shown(value)}")
+    return value
 
 
-def decode(path: Path, data: bytes) -> str:
-    """UTF-8 bytes -> text; InputError names the line of the first byte that is not."""
+def is_finite(value: float) -> bool:
+    """Whether a float64 holds it: neither NaN nor infinite, nor a whole number of hundreds of digits."""
     try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}, line {line}: not UTF-8, got byte 0x{data[error.start]:02x}") from error
+        return isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _present(where: str, name: str, value: str) -> str:
@@ -210,13 +221,14 @@ def _parse_number(where: str, name: str, kind: str, value: str) -> float:
     except ValueError:
         number = float("nan")
     if not isfinite(number) or "_" in value:  # Python alone reads 1_0 as 10
-        raise InputError(f"{where}: {name} must be {kind}, got {value!r}")
+        raise InputError(f"{where}: {name} must be {kind}, got {shown(value)}")
     return number
 
 
 def _parse_time(where: str, value: str) -> int:
     number = _parse_number(where, "time", "a whole number", value)
-    exact = int(value) if _WHOLE.fullmatch(value.strip()) else int(number)
-    if number != int(number) or not -(2**63) <= exact < 2**63:
-        raise InputError(f"{where}: time must be a whole number of 64 bits, got {value!r}")
-    return exact
+    exact = Decimal(value.strip()) if abs(number) >= _EXACT else Decimal(number)
+    whole = int(exact)
+    if whole != exact or not -(2**63) <= whole < 2**63:
+        raise InputError(f"{where}: time must be a whole number of 64 bits, got {shown(value)}")
+    return whole

@@ -5,15 +5,14 @@ file -> content (bytes)  ->  a source's Columns  ->  events (Interactions)
 
 import gzip
 import zlib
-from csv import reader as csv_reader
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
 
 from attrec_bench.data.columns import Columns
 from attrec_bench.data.interactions import Interactions, encode
+from attrec_bench.data.lines import lines, no_nul, rows
 from attrec_bench.errors import InputError, require
 
 _GZIP = b"\x1f\x8b"
@@ -23,21 +22,27 @@ _TITLE_SEPARATORS = {".item": ("|",), ".dat": ("::", "\t")}
 
 
 def content(path: Path) -> bytes:
-    """The bytes of a file, uncompressed and without a byte order mark; InputError if there are none."""
+    """The bytes of a file, uncompressed and without a byte order mark; InputError if there are none or is a NUL."""
     require(path.is_file(), "the data must be a file that exists", str(path))
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    data = _stored(path)
     if data.startswith(_GZIP):
         try:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{path}: not a whole gzip file: {error}") from error
-    data = data.removeprefix(_BOM)
+    while data.startswith(_BOM):  # each program that writes one may add another
+        data = data.removeprefix(_BOM)
     if not data.strip():
         raise InputError(f"{path} is empty")
+    no_nul(path, data)
     return data
+
+
+def _stored(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def events(path: Path, columns: Columns, titles: str | None, min_rating: float | None) -> Interactions:
@@ -72,17 +77,13 @@ def _titles(path: Path) -> dict[str, str] | None:
     """
     if not path.is_file():
         return None
-    data = path.read_bytes().removeprefix(_BOM)
+    data = _stored(path).removeprefix(_BOM)
     try:
         text = data.decode()
     except UnicodeDecodeError:
         text = data.decode("iso-8859-1")  # MovieLens before 2015
-    separators = _TITLE_SEPARATORS.get(path.suffix)
-    if separators is None:
-        rows = list(csv_reader(StringIO(text)))
-    else:
-        first = text.partition("\n")[0]
-        separator = next((each for each in separators if each in first), separators[0])
-        # not splitlines, which also breaks a line at characters that a title may hold, such as \x85 in iso-8859-1
-        rows = [line.removesuffix("\r").split(separator) for line in text.split("\n")]
-    return {row[0]: row[1] for row in rows if len(row) > 1}
+    separators = _TITLE_SEPARATORS.get(path.suffix, (",",))
+    _, first = next(lines(text), (1, ""))
+    separator = next((each for each in separators if each in first), separators[0])
+    named = rows(path, text, separator, quoted=path.suffix not in _TITLE_SEPARATORS)
+    return {row[0]: row[1] for _, row in named if len(row) > 1}

@@ -1,16 +1,16 @@
 """Reviews: Amazon's ``reviews_*.json.gz``, one JSON object a line -> Interactions in the order of the file."""
 
 import json
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from attrec_bench.data.columns import Columns, decode, typed
+from attrec_bench.data.columns import Columns, checked_id, is_finite, typed
 from attrec_bench.data.interactions import Interactions
+from attrec_bench.data.lines import decode, lines
 from attrec_bench.data.reading import content, events
-from attrec_bench.errors import InputError
+from attrec_bench.errors import InputError, shown
 
 USER, ITEM, RATING, TIME = "reviewerID", "asin", "overall", "unixReviewTime"
 """The four keys that are read; an object may have any others."""
@@ -23,10 +23,7 @@ def reviews_json(path: str | Path, *, titles: str | None, min_rating: float | No
     """
     text = decode(Path(path), content(Path(path)))
     users, items, times, ratings = [], [], [], []
-    # not splitlines, which also breaks a line at characters that a review may hold
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
+    for number, line in lines(text):
         where = f"{path}, line {number}"
         review = _object(where, line)
         users.append(_id(where, review, USER))
@@ -45,10 +42,12 @@ def reviews_json(path: str | Path, *, titles: str | None, min_rating: float | No
 def _object(where: str, line: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"{where}: not a JSON object: {error}") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"{where}: not a JSON object: {error.msg}, got {shown(line[error.pos :])}") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets thousands deep
+        raise InputError(f"{where}: not a JSON object: {error}, got {shown(line)}") from error
     if not isinstance(value, dict):
-        raise InputError(f"{where}: expected a JSON object, got {line.strip()[:40]!r}")
+        raise InputError(f"{where}: expected a JSON object, got {shown(line.strip())}")
     return value
 
 
@@ -60,20 +59,25 @@ def _present(where: str, review: dict[str, Any], key: str) -> Any:
 
 def _id(where: str, review: dict[str, Any], key: str) -> str:
     value = _present(where, review, key)
-    if not isinstance(value, str):
-        raise InputError(f"{where}: {key} must be a text, got {value!r}")
-    return value
+    if not isinstance(value, str) or "\0" in value or not _is_unicode(value):
+        raise InputError(f"{where}: {key} must be a text, got {shown(value)}")
+    return checked_id(where, key, value)
+
+
+def _is_unicode(value: str) -> bool:
+    """JSON can write half a character, \\ud83d, which no file in UTF-8 can hold."""
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _number(where: str, review: dict[str, Any], key: str) -> float:
     value = _present(where, review, key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise InputError(f"{where}: {key} must be a number, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
+        raise InputError(f"{where}: {key} must be a number, got {shown(value)}")
     return float(value)
 
 
 def _time(where: str, review: dict[str, Any]) -> int:
     value = _present(where, review, TIME)
     if type(value) is not int or not -(2**63) <= value < 2**63:
-        raise InputError(f"{where}: {TIME} must be a whole number of 64 bits, got {value!r}")
+        raise InputError(f"{where}: {TIME} must be a whole number of 64 bits, got {shown(value)}")
     return value

@@ -1,13 +1,15 @@
 """Sequences: text with one user a line, ``user item item ...``, the items in the order of time -> Interactions."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 
-from attrec_bench.data.columns import Columns, decode, typed
+from attrec_bench.data.columns import Columns, checked_id, typed
 from attrec_bench.data.interactions import Interactions
+from attrec_bench.data.lines import decode, lines
 from attrec_bench.data.reading import content, events
-from attrec_bench.errors import InputError
+from attrec_bench.errors import InputError, shown
 
 
 def sequences(path: str | Path, *, titles: str | None, min_rating: float | None) -> Interactions:
@@ -16,25 +18,24 @@ def sequences(path: str | Path, *, titles: str | None, min_rating: float | None)
     Values are separated by blanks or tabs. InputError for a user without items and for one on two lines, whose order
     nobody could tell, and for ``min_rating``, since there are no ratings.
     """
-    lines = _users(Path(path))
-    lengths = [len(items) for items in lines.values()]
-    users = np.repeat(np.array(list(lines), dtype=str), lengths)
-    items = np.array([item for items in lines.values() for item in items], dtype=str)
+    histories = _users(Path(path))
+    lengths = [len(items) for items in histories.values()]
+    users = np.repeat(np.array(list(histories), dtype=str), lengths)
+    items = np.array([item for items in histories.values() for item in items], dtype=str)
     times = np.concatenate([np.arange(length) for length in lengths])
     return events(Path(path), Columns(typed(users), typed(items), times, None), titles, min_rating)
 
 
 def _users(path: Path) -> dict[str, list[str]]:
     """User -> items, in the order of the file."""
-    lines: dict[str, list[str]] = {}
-    for number, line in enumerate(decode(path, content(path)).split("\n"), start=1):
-        values = line.split()
-        if not values:
-            continue
-        user, items = values[0], values[1:]
+    histories: dict[str, list[str]] = {}
+    for number, line in lines(decode(path, content(path))):
+        where = f"{path}, line {number}"
+        # not split(), which also splits at blanks that an id may hold, such as the one that is not to be broken
+        user, *items = re.split("[ \t]+", line.strip(" \t"))
         if not items:
-            raise InputError(f"{path}, line {number}: user {user!r} must be followed by at least one item")
-        if user in lines:
-            raise InputError(f"{path}, line {number}: user {user!r} must have one line, this is another")
-        lines[user] = items
-    return lines
+            raise InputError(f"{where}: user {shown(user)} must be followed by at least one item")
+        if user in histories:
+            raise InputError(f"{where}: user {shown(user)} must have one line, this is another")
+        histories[checked_id(where, "user", user)] = [checked_id(where, "item", item) for item in items]
+    return histories

@@ -5,19 +5,22 @@ to the data that gives each item a readable name; where it is absent the items s
 in ``reviews`` (a JSON object a line) and ``sequences`` (a user a line).
 """
 
-from csv import reader as csv_reader
+import re
 from dataclasses import replace
 from difflib import get_close_matches
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
-from attrec_bench.data.columns import Layout, decode, read_columns
+from attrec_bench.data.columns import Layout, read_columns
 from attrec_bench.data.filters import core_of
 from attrec_bench.data.interactions import Interactions
+from attrec_bench.data.lines import decode, rows
 from attrec_bench.data.reading import content, events
-from attrec_bench.errors import InputError, require
+from attrec_bench.errors import InputError, require, shown
+
+LONGEST_SHOWN, MOST_SHOWN = 60, 30
+"""Characters of a column's name, and columns, that a message shows."""
 
 Roles = dict[str, str | None]
 """user, item, time and rating -> the name of its column; None: the file has none, or none of interest."""
@@ -56,7 +59,7 @@ def amazon_ratings(path: str | Path, *, core: int | None, titles: str | None, mi
 def pairs(path: str | Path, *, titles: str | None, min_rating: float | None) -> Interactions:
     """``user item`` a line, separated by a blank or a tab: a user's events happened in the order of the file."""
     data = content(Path(path))
-    separator = "\t" if b"\t" in data.partition(b"\n")[0] else " "
+    separator = "\t" if b"\t" in _first_line(data.lstrip(b"\r\n")) else " "
     layout = Layout(separator, width=2, user=0, item=1, rating=None, time=None, header=False, quoted=False)
     return events(Path(path), read_columns(Path(path), data, layout), titles, min_rating)
 
@@ -68,7 +71,8 @@ def user_taggedartists(path: str | Path, *, titles: str | None, min_rating: floa
     """
     roles: Roles = {"user": "userID", "item": "artistID", "time": "timestamp", "rating": None}
     data = content(Path(path))
-    return _named(Path(path), data, "\t", _header(Path(path), data, "\t"), roles, titles, min_rating, quoted=False)
+    header = _header(Path(path), data, "\t", quoted=False)
+    return _named(Path(path), data, "\t", header, roles, titles, min_rating, quoted=False)
 
 
 def csv(
@@ -89,9 +93,10 @@ def csv(
     """
     separator = "\t" if separator == r"\t" else separator  # as a shell hands it on
     require(isinstance(separator, str) and len(separator) == 1, "separator must be a single character", separator)
+    require(separator not in '"\r\n', "separator must be neither a quote nor the end of a line", separator)
     roles = _checked({"user": user, "item": item, "time": time, "rating": rating})
     data = content(Path(path))
-    header = _header(Path(path), data, separator)
+    header = _header(Path(path), data, separator, quoted=True)
     return _named(Path(path), data, separator, header, roles, titles, min_rating, quoted=True)
 
 
@@ -111,7 +116,7 @@ def inter(
     """
     roles = _checked({"user": user, "item": item, "time": time, "rating": rating})
     data = content(Path(path))
-    header = _untyped(Path(path), _header(Path(path), data, "\t"), roles)
+    header = _untyped(Path(path), _header(Path(path), data, "\t", quoted=False), roles)
     return _named(Path(path), data, "\t", header, roles, titles, min_rating, quoted=False)
 
 
@@ -157,7 +162,7 @@ def _named(
         quoted=quoted,
     )
     if min_rating is not None and layout.rating is None:
-        raise InputError(f"min_rating={min_rating} needs a rating column, {path} has only {', '.join(header)}")
+        raise InputError(f"min_rating={min_rating} needs a rating column, {path} has only {_listed(header)}")
     return events(path, read_columns(path, data, layout), titles, min_rating)
 
 
@@ -167,11 +172,13 @@ def _untyped(path: Path, header: list[str], roles: Roles) -> list[str]:
     for column in header:
         name, colon, kind = column.rpartition(":")
         if not colon:
-            raise InputError(f"{path}: column {column!r} must have a type, as in {column}:token")
+            raise InputError(
+                f"{path}, line 1: column {shown(column)} must have a type, as in {_listed([column])}:token"
+            )
         for role in (role for role, wanted in roles.items() if wanted == name):
             needed = "token" if role in ("user", "item") else "float"
             if kind != needed:
-                raise InputError(f"{path}: {role} must be of type {needed}, got {column}")
+                raise InputError(f"{path}, line 1: {role} must be of type {needed}, got {_listed([column])}")
         names.append(name)
     return names
 
@@ -179,15 +186,27 @@ def _untyped(path: Path, header: list[str], roles: Roles) -> list[str]:
 def _place(path: Path, header: list[str], role: str, name: str) -> int:
     """The position of column ``name``; InputError lists the columns that there are and offers the nearest one."""
     if header.count(name) > 1:
-        raise InputError(f"{path}: column {name!r} must stand once in the header, got {', '.join(header)}")
+        raise InputError(f"{path}, line 1: column {name!r} must stand once in the header, got {_listed(header)}")
     if name not in header:
         near = get_close_matches(name, header, n=1)
-        hint = f" (did you mean {role}={near[0]}?)" if near else ""
-        raise InputError(f"{path}: no column {name!r} for {role}; the columns are {', '.join(header)}{hint}")
+        hint = f" (did you mean {role}={_listed(near)}?)" if near else ""
+        raise InputError(f"{path}, line 1: no column {name!r} for {role}; the columns are {_listed(header)}{hint}")
     return header.index(name)
 
 
-def _header(path: Path, data: bytes, separator: str) -> list[str]:
+def _listed(names: list[str]) -> str:
+    """Names from a file for a message: what would break its line is escaped, and what is too long or many is cut."""
+    told = [name if name.isprintable() and len(name) <= LONGEST_SHOWN else shown(name) for name in names[:MOST_SHOWN]]
+    rest = len(names) - len(told)
+    return ", ".join(told) + (f" and {rest:,} more" if rest else "")
+
+
+def _header(path: Path, data: bytes, separator: str, *, quoted: bool) -> list[str]:
     """The names in the first line."""
-    line = decode(path, BytesIO(data).readline().rstrip(b"\r\n"))
-    return [name.strip() for name in next(csv_reader([line], delimiter=separator, skipinitialspace=True), [])]
+    for _, names in rows(path, decode(path, _first_line(data)), separator, quoted=quoted):
+        return [name.strip() for name in names]
+    raise InputError(f"{path}, line 1: a header must name the columns, the line is blank")
+
+
+def _first_line(data: bytes) -> bytes:
+    return re.split(b"[\r\n]", data, maxsplit=1)[0]

@@ -1,0 +1,70 @@
+"""Lines: the bytes of a file -> its numbered lines, or the values on them.
+
+A line ends at LF, CRLF or CR and nowhere else: not where ``splitlines`` would also end it, which a title or an id may
+hold. A line of nothing but blanks is no line. Numbers count from 1.
+"""
+
+import re
+from collections.abc import Iterator
+from csv import Error as CsvError
+from csv import reader as csv_reader
+from io import StringIO
+from pathlib import Path
+
+from attrec_bench.errors import InputError, shown
+
+_END = re.compile("\r\n|\n|\r")
+_BLANKS = " \t\v\f\r\n"  # what bytes.strip takes away; str.strip would also take blanks that an id may hold
+
+
+def decode(path: Path, data: bytes) -> str:
+    """UTF-8 bytes -> text; InputError names the line of the first byte that is not, and a NUL is not either."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        where = f"{path}, line {_line_of(data, error.start)}"
+        raise InputError(f"{where}: not UTF-8, got byte 0x{data[error.start]:02x}") from error
+    no_nul(path, data)
+    return text
+
+
+def no_nul(path: Path, data: bytes) -> None:
+    """Raise InputError, which names the line, for a NUL byte: numpy and pandas would silently end a text there."""
+    place = data.find(b"\0")
+    if place >= 0:
+        where = f"{path}, line {_line_of(data, place)}"
+        raise InputError(f"{where}: not UTF-8, got byte 0x00; save UTF-16 as UTF-8")
+
+
+def lines(text: str) -> Iterator[tuple[int, str]]:
+    """(Number, line without its end) of each line with anything on it."""
+    for number, line in enumerate(_END.split(text), start=1):
+        if line.strip(_BLANKS):
+            yield number, line
+
+
+def rows(path: Path, text: str, separator: str, *, quoted: bool) -> Iterator[tuple[int, list[str]]]:
+    """(Number, values) of each line with anything on it; a value in quotes may run over several: the first counts.
+
+    InputError for quotes that are not closed or not followed by a separator: what they swallow would be lost.
+    """
+    if not quoted:
+        for number, line in lines(text):
+            yield number, line.split(separator)
+        return
+    reader = csv_reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+    number = 1
+    try:
+        for row in reader:
+            if len(row) > 1 or "".join(row).strip(_BLANKS):
+                yield number, row
+            number = reader.line_num + 1
+    except CsvError as error:
+        line = _END.split(text, maxsplit=number)[number - 1]
+        raise InputError(f"{path}, line {number}: not a csv row: {error}, got {shown(line)}") from error
+
+
+def _line_of(data: bytes, place: int) -> int:
+    """The number of the line on which this byte stands."""
+    before = data[:place]
+    return before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n") + 1
