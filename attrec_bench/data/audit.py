@@ -8,11 +8,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from attrec_bench.data.describe import UNTOLD, aligned, tied_events
-from attrec_bench.data.interactions import Interactions, Ints
+from attrec_bench.data.interactions import SHARED_CLOCKS, Interactions, Ints
 from attrec_bench.data.splits import Split
-
-SHARED_CLOCKS = ("second", "day")
-"""Clocks by which the events of different users can be put in order."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,10 @@ PAD = 0
 
 CLOCKS = ("second", "day", "relative day", "order")
 """How finely times are told: to the second or the day, to the day but counted from each user's own first event, or no
-time at all but the order of each user's events. Only the first two can be compared between users."""
+time at all but the order of each user's events."""
+
+SHARED_CLOCKS = ("second", "day")
+"""Clocks by which the events of different users can be put in order."""
 
 Ints = NDArray[np.integer]
 Mask = NDArray[np.bool_]
