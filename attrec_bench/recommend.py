@@ -1,6 +1,8 @@
 """A recorded run -> what its model recommends to one user, with the window it looked at."""
 
+import logging
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from omegaconf import OmegaConf, open_dict
 from attrec_bench.configuration import composed
 from attrec_bench.contract import Counter
 from attrec_bench.data.interactions import PAD, Interactions
+from attrec_bench.data.reading import titled
 from attrec_bench.errors import InputError
 from attrec_bench.evaluation.ranks import queries
 from attrec_bench.plan import Plan, plan
@@ -20,16 +23,19 @@ from attrec_bench.run import WEIGHTS
 
 CPU = torch.device("cpu")
 
+log = logging.getLogger(__name__)
 
-def recommend(runs: Path, run: str, user: str, k: int, path: str | None) -> str:
+
+def recommend(runs: Path, run: str, user: str, k: int, path: str | None, titles: str | None = None) -> str:
     """Runs folder, start of a run's identity, a user's original id -> lines of text.
 
-    ``path`` says where the run's data lie now, if not where they lay. Raises InputError for a run or a user that is
-    not there, and when the data are not those of the run.
+    ``path`` says where the run's data lie now, if not where they lay, and ``titles`` which file names its items, if not
+    the one that the run was given. Raises InputError for a run or a user that is not there, and when the data are not
+    those of the run.
     """
     folder = store.resolve(runs, run)
     record = store.read(folder)
-    planned = plan_of(record, path)
+    planned = plan_of(record, path, titles)
     model = restored(folder, record, planned)
     return text(record, planned, model, user_index(planned.interactions, user), k)
 
@@ -49,21 +55,42 @@ def restored(folder: Path, record: Record, planned: Plan) -> Any:
     return model
 
 
-def plan_of(record: Record, path: str | None) -> Plan:
-    """Rebuild a recorded run's plan: model and protocol as recorded, only the data's place from its command."""
+def plan_of(record: Record, path: str | None, titles: str | None = None) -> Plan:
+    """Rebuild a recorded run's plan: model and protocol as recorded, only the data's place from its command.
+
+    Titles are no part of a run: ``titles`` names another file of them, and one that is gone is told and not missed.
+    """
     given = [each for each in shlex.split(record.command)[2:] if not each.lstrip("+~").startswith("hydra")]
     config = composed(given + ([] if path is None else [f"dataset.path={path}"]), trusted=False)
     with open_dict(config):
         config.model = OmegaConf.create(dict(record.config["model"]))
         config.protocol = OmegaConf.merge(config.protocol, record.config["protocol"])
         config.device, config.w, config.gamma, config.maxlen = "cpu", None, None, None
+        recorded = config.dataset.get("titles")
+        if recorded is not None:
+            config.dataset.titles = None
     planned = plan(config, record.model)
     if planned.interactions.sha256 != record.data["sha256"]:
         raise InputError(
             f"run {record.identity[:16]} was trained on other data (sha256 {record.data['sha256'][:16]}) than "
             f"{record.data['name']} holds now ({planned.interactions.sha256[:16]}); give dataset.path=FILE"
         )
-    return planned
+    return _with_titles(planned, config.dataset.get("path"), recorded, titles)
+
+
+def _with_titles(planned: Plan, path: str | None, recorded: str | None, titles: str | None) -> Plan:
+    """The same plan, whose items are called as ``titles`` says, else as the file that the run was given does."""
+    named = recorded if titles is None else titles
+    if named is None:
+        return planned
+    beside = None if path is None else Path(path).expanduser()
+    try:
+        return replace(planned, interactions=titled(planned.interactions, named, beside))
+    except InputError as error:
+        if titles is not None:
+            raise
+        log.warning("%s; items are shown by their ids", error)
+        return planned
 
 
 def user_index(data: Interactions, user: str) -> int:

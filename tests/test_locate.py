@@ -132,9 +132,12 @@ def test_own_csv(tmp_path: Path) -> None:
     path.write_text("user_id,item_id,timestamp\n1,2,3\n")
     names = {"user": "user_id", "item": "item_id", "rating": "rating", "separator": ","}
 
-    def csv(path: str | None, time: str | None = "timestamp", clock: str = "day") -> Interactions:
+    def csv(
+        path: str | None, time: str | None = "timestamp", clock: str = "day", titles: str | None = None
+    ) -> Interactions:
         columns: dict[str, Any] = {**names, "time": time}
-        return own_csv(name="mine", path=path, titles=None, clock=clock, min_rating=None, **columns | UNFILTERED)
+        columns |= UNFILTERED
+        return own_csv(name="mine", path=path, titles=titles, clock=clock, min_rating=None, **columns)
 
     assert (csv(str(path)).name, len(csv(str(path))), csv(str(path)).clock) == ("mine", 1, "day")
     assert csv(str(path), time=None).clock == "order", "without times there is only an order"

@@ -6,6 +6,8 @@ import pytest
 
 from attrec_bench.configuration import composed, explained
 from attrec_bench.data_report import data_report
+from attrec_bench.recommend import recommend
+from attrec_bench.results.record import Record
 from attrec_bench.run import run
 
 
@@ -19,12 +21,97 @@ def refused(*arguments: str) -> str:
     return said
 
 
+def recorded(folder: Path, *words: str) -> Record:
+    """Run popularity on data that the words name."""
+    words = (*words, "model=popularity", f"runs={folder / 'runs'}", "tracking.uri=off")
+    return run(composed(list(words)), "popularity", " ".join(["attrec-bench", "run", *words]))[0]
+
+
+def fact(told: str, name: str) -> str:
+    """What a description says of this fact."""
+    (line,) = [line for line in told.splitlines() if line.startswith(f"{name}  ")]
+    return line.removeprefix(name).strip()
+
+
 def test_an_order_without_times_is_not_cut_in_time(tmp_path: Path) -> None:
     file = tmp_path / "mine.txt"
     file.write_text("".join(f"{user} a b c d e\n" for user in range(9)))
     given = [f"dataset.path={file}", "dataset.name=mine", "protocol=global_time"]
     rule = "protocol=global_time needs times, and mine gives only the order of a user's events"
     assert refused("audit", "sequences", *given) == rule
-    config = composed(["dataset=sequences", *given, "model=popularity", f"runs={tmp_path / 'runs'}"])
     with pytest.raises(ValueError, match=rule):
-        run(config, "popularity", "")
+        recorded(tmp_path, "dataset=sequences", *given)
+
+
+# Titles ---------------------------------------------------------------------------------------------------------------
+
+FIVE = [("ann", "a", 1), ("ann", "b", 2), ("ann", "c", 3), ("bob", "d", 4), ("bob", "e", 5), ("bob", "a", 6)]
+TEXTS = {
+    "csv": "user_id,item_id,timestamp\n" + "".join(f"{u},{i},{t}\n" for u, i, t in FIVE),
+    "inter": "user_id:token\titem_id:token\ttimestamp:float\n" + "".join(f"{u}\t{i}\t{t}\n" for u, i, t in FIVE),
+    "pairs": "".join(f"{u} {i}\n" for u, i, _ in FIVE),
+    "sequences": "ann a b c\nbob d e a\n",
+}
+
+
+@pytest.mark.parametrize("layout", TEXTS)
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_titles_of_every_layout_under_one_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str, separator: str
+) -> None:
+    data, names = tmp_path / "data" / "mine", tmp_path / "names.csv"
+    data.parent.mkdir()
+    data.write_text(TEXTS[layout])
+    names.write_text(f'article{separator}name\na{separator}"Anvil, small; old"\nb{separator}Bell\nz{separator}Zither\n')
+    words = [layout, f"dataset.path={data}"]
+    assert "titles" not in data_report(words)
+    assert fact(data_report([*words, f"dataset.titles={names}"]), "titles") == "2 of 5 items"
+    monkeypatch.chdir(tmp_path)
+    assert fact(data_report([*words, "dataset.titles=names.csv"]), "titles") == "2 of 5 items", "from here"
+    names.rename(data.parent / "names.csv")
+    assert fact(data_report([*words, "dataset.titles=names.csv"]), "titles") == "2 of 5 items", "beside the data"
+    if layout != "csv":
+        assert fact(data_report([*words, "dataset.read.titles=names.csv"]), "titles") == "2 of 5 items"
+
+
+@pytest.mark.parametrize("layout", TEXTS)
+def test_titles_that_are_not_there_or_of_other_items_are_refused(tmp_path: Path, layout: str) -> None:
+    (tmp_path / "mine").write_text(TEXTS[layout])
+    words = [layout, f"dataset.path={tmp_path / 'mine'}"]
+    said = refused(*words, "dataset.titles=nmaes.csv")
+    assert said.startswith("dataset.titles must be a file that exists, got 'nmaes.csv'; looked for ")
+    assert str(tmp_path / "nmaes.csv") in said
+    (tmp_path / "names.csv").write_text("x,Anvil\ny,Bell\n")
+    said = refused(*words, "dataset.titles=names.csv")
+    assert said.startswith(f"dataset.titles={tmp_path / 'names.csv'}: its first two columns must be an item's id and ")
+    assert said.endswith("none is of an item of the data, 'a' for one; it begins with 'x'")
+    (tmp_path / "names.csv").write_text("a|Anvil\nb|Bell\n")
+    assert refused(*words, "dataset.titles=names.csv").endswith("it begins with no line of two columns")
+
+
+def test_titles_are_no_part_of_a_run(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text(TEXTS["csv"])
+    names = tmp_path / "names.csv"
+    names.write_text("d,Drum\ne,Euphonium\n")
+    words = ["dataset=csv", f"dataset.path={tmp_path / 'mine.csv'}"]
+    bare = recorded(tmp_path, *words)
+    runs = tmp_path / "runs"
+    assert "Drum" not in recommend(runs, bare.identity, "ann", 5, None)
+    assert "Drum (d)" in recommend(runs, bare.identity, "ann", 5, None, str(names))
+    assert recorded(tmp_path, *words, "dataset.titles=names.csv").identity == bare.identity
+    with pytest.raises(ValueError, match=r"dataset\.titles must be a file that exists, got 'other.csv'"):
+        recommend(runs, bare.identity, "ann", 5, None, "other.csv")
+
+
+def test_a_run_whose_titles_have_gone_still_recommends(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "mine.csv").write_text(TEXTS["csv"])
+    names = tmp_path / "names.csv"
+    names.write_text("d,Drum\n")
+    made = recorded(tmp_path, "dataset=csv", f"dataset.path={tmp_path / 'mine.csv'}", "dataset.titles=names.csv")
+    assert "Drum (d)" in recommend(tmp_path / "runs", made.identity, "ann", 5, None)
+    assert not caplog.records
+    renamed = names.rename(tmp_path / "titles.csv")
+    assert "item d" in recommend(tmp_path / "runs", made.identity, "ann", 5, None)
+    (warned,) = caplog.records
+    assert "dataset.titles must be a file that exists, got 'names.csv'" in warned.getMessage()
+    assert "Drum (d)" in recommend(tmp_path / "runs", made.identity, "ann", 5, None, str(renamed))

@@ -19,6 +19,7 @@ def describe(data: Interactions) -> str:
     lines = {
         "users": f"{data.n_users:,}",
         "items": f"{data.n_items:,}",
+        **_titles(data),
         "interactions": f"{len(data):,} (density {density:.2%})",
         **{f"left out by {setting}": f"{count:,} interactions" for setting, count in data.removed.items()},
         "events a user": f"{lengths.min()} to {lengths.max():,}, median {np.median(lengths):g}",
@@ -31,6 +32,14 @@ def describe(data: Interactions) -> str:
     if data.clock == "order" and not tied:
         lines |= dict.fromkeys((UNDEFINED, UNDEFINED_LAST), UNTOLD)
     return aligned(lines)
+
+
+def _titles(data: Interactions) -> dict[str, str]:
+    """How many items have a title of their own, where titles were given."""
+    if data.titles is None:
+        return {}
+    named = int(np.sum(data.titles[1:] != data.item_ids[1:]))
+    return {"titles": f"{named:,} of {data.n_items:,} items"}
 
 
 def aligned(lines: Mapping[str, str]) -> str:

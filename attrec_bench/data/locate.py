@@ -21,6 +21,7 @@ from attrec_bench.data import sources
 from attrec_bench.data.download import check_sum, fetch, note_sums, unpack
 from attrec_bench.data.filters import Filters, filtered
 from attrec_bench.data.interactions import CLOCKS, Interactions
+from attrec_bench.data.reading import titled
 from attrec_bench.errors import InputError, require, require_choice
 
 VARIABLE = "ATTREC_BENCH_DATA"
@@ -87,6 +88,7 @@ def own(
     *,
     name: str,
     path: str | None,
+    titles: str | None,
     clock: str,
     read: Reader,
     min_rating: float | None,
@@ -97,14 +99,16 @@ def own(
 ) -> Interactions:
     """A user's own file in the layout that ``read`` reads, under a ``name`` of the user's choice; filters as above.
 
-    ``clock`` says what the file's times are.
+    ``clock`` says what the file's times are, ``titles`` is the file that names its items, see ``reading.titled``.
     """
     require_choice("dataset.clock", clock, CLOCKS)
     filters = Filters(duplicates, min_user_events, min_item_events, k_core)
     require(path is not None, "dataset.path=FILE must name your own file", path)
     file = Path(str(path)).expanduser()
     require(file.is_file(), "dataset.path must be a file that exists", path)
-    return filtered(replace(read(file, min_rating=min_rating), name=name, clock=clock), filters)
+    titles = getattr(read, "keywords", {}).get("titles") if titles is None else titles
+    events = replace(read(file, min_rating=min_rating), name=name, clock=clock)
+    return filtered(events if titles is None else titled(events, titles, file), filters)
 
 
 def own_csv(
@@ -128,10 +132,11 @@ def own_csv(
 
     Without a column of times the file tells an order only, whatever ``clock`` says.
     """
-    columns = {"user": user, "item": item, "time": time, "rating": rating, "separator": separator, "titles": titles}
+    columns = {"user": user, "item": item, "time": time, "rating": rating, "separator": separator, "titles": None}
     return own(
         name=name,
         path=path,
+        titles=titles,
         clock="order" if time is None else clock,
         read=partial(sources.csv, **columns),  # type: ignore[arg-type]
         min_rating=min_rating,
