@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from attrec_bench.data.describe import UNTOLD, aligned, tied_events
-from attrec_bench.data.interactions import SHARED_CLOCKS, Interactions, Ints
+from attrec_bench.data.interactions import FINER, SHARED_CLOCKS, Interactions, Ints
 from attrec_bench.data.splits import Split
 
 
@@ -88,7 +88,7 @@ def footnote(made: Audit) -> dict[str, float | None]:
 
 
 CLOCK_WORDS = {
-    "second": "seconds",
+    **{unit: f"{unit}s" for unit in FINER},
     "day": "whole days",
     "relative day": "whole days since each user's own first event",
     "order": "none, only the order of each user's events",

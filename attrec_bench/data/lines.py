@@ -6,12 +6,16 @@ hold. A line of nothing but blanks is no line. Numbers count from 1.
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from csv import Error as CsvError
 from csv import reader as csv_reader
 from io import StringIO
 from pathlib import Path
 
 from attrec_bench.errors import InputError, shown
+
+FEW = 3
+"""How many faulty lines are told after the first."""
 
 _END = re.compile("\r\n|\n|\r")
 _BLANKS = " \t\v\f\r\n"  # what bytes.strip takes away; str.strip would also take blanks that an id may hold
@@ -62,6 +66,36 @@ def rows(path: Path, text: str, separator: str, *, quoted: bool) -> Iterator[tup
     except CsvError as error:
         line = _END.split(text, maxsplit=number)[number - 1]
         raise InputError(f"{path}, line {number}: not a csv row: {error}, got {shown(line)}") from error
+
+
+class Faults:
+    """The lines of a file that break a rule: all are looked for, so that they can be mended at once.
+
+    ``with faults.of_a_line(): ...`` notes an InputError that begins with the line, and ``told`` raises what was noted.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.noted: list[str] = []
+
+    @contextmanager
+    def of_a_line(self) -> Iterator[None]:
+        """Note the fault of this line, if it has one, and go on after it."""
+        try:
+            yield
+        except InputError as fault:
+            self.noted.append(str(fault))
+
+    def told(self) -> None:
+        """Raise one InputError: the first fault, how many more lines are faulty, and the first few of these."""
+        if not self.noted:
+            return
+        first, *more = self.noted
+        if not more:
+            raise InputError(first)
+        few = "; ".join(each.removeprefix(f"{self.path}, ") for each in more[:FEW])
+        rest = "; ..." if len(more) > FEW else ""
+        raise InputError(f"{first}; {len(more):,} more faulty line{'s' * (len(more) > 1)}: {few}{rest}")
 
 
 def _line_of(data: bytes, place: int) -> int:

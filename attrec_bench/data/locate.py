@@ -22,6 +22,7 @@ from attrec_bench.data.download import check_sum, fetch, note_sums, unpack
 from attrec_bench.data.filters import Filters, filtered
 from attrec_bench.data.interactions import CLOCKS, Interactions
 from attrec_bench.data.reading import titled
+from attrec_bench.data.times import clock_of
 from attrec_bench.errors import InputError, require, require_choice
 
 VARIABLE = "ATTREC_BENCH_DATA"
@@ -107,7 +108,8 @@ def own(
     file = Path(str(path)).expanduser()
     require(file.is_file(), "dataset.path must be a file that exists", path)
     titles = getattr(read, "keywords", {}).get("titles") if titles is None else titles
-    events = replace(read(file, min_rating=min_rating), name=name, clock=clock)
+    events = read(file, min_rating=min_rating)
+    events = replace(events, name=name, clock=clock_of(clock, events.clock, events.times))
     return filtered(events if titles is None else titled(events, titles, file), filters)
 
 
