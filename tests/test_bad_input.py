@@ -94,7 +94,15 @@ def test_what_is_repeated_is_kept_and_what_is_left_out_is_counted(
     first = filtered(read, Filters("first", None, None, None))
     assert first.removed == {"duplicates=first": len(events) - len(pairs)}
     assert {event[:2] for event in told(first)} == pairs
-    assert described(first, "left out by duplicates=first") == f"{len(events) - len(pairs)} interactions"
+    assert described(first, "left out by duplicates=first").startswith(
+        f"{len(events) - len(pairs)} interactions: all but"
+    )
+    exact = filtered(read, Filters("exact", None, None, None))
+    assert exact.removed == {"duplicates=exact": len(events) - len(set(events))}
+    assert told(exact) == list(dict.fromkeys(events)), "the first in the file, in its order"
+    assert described(exact, "left out by duplicates=exact").startswith(
+        f"{len(events) - len(set(events))} interactions: cop"
+    )
 
 
 @each(RATED)
