@@ -1,5 +1,8 @@
 """A newcomer's own file, through the functions behind the verbs: what is refused says in one line what to do."""
 
+import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -115,3 +118,57 @@ def test_a_run_whose_titles_have_gone_still_recommends(tmp_path: Path, caplog: p
     (warned,) = caplog.records
     assert "dataset.titles must be a file that exists, got 'names.csv'" in warned.getMessage()
     assert "Drum (d)" in recommend(tmp_path / "runs", made.identity, "ann", 5, None, str(renamed))
+
+
+# Files that are not found or not read -----------------------------------------------------------------------------
+
+
+def test_a_path_that_is_not_there_shows_where_it_was_looked_for_and_what_is_near(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shop.csv").write_text(TEXTS["csv"])
+    said = refused("csv", "dataset.path=shpo.csv")
+    place = tmp_path / "shpo.csv"
+    assert (
+        said == f"dataset.path must be a file that exists, got 'shpo.csv'; looked for {place} (did you mean shop.csv?)"
+    )
+    assert refused("csv", "dataset.path=other.csv").endswith(f"got 'other.csv'; looked for {tmp_path / 'other.csv'}")
+    said = refused("ml-100k", "dataset.path=shpo.csv")
+    assert said.startswith("dataset.path must be a file or folder that exists, got 'shpo.csv'; looked for ")
+    assert said.endswith("(did you mean shop.csv?)")
+    assert refused("csv", "dataset.path=shop.csv", "dataset.titles=shpo.csv").endswith("(did you mean shop.csv?)")
+    assert refused("csv") == "dataset.path=FILE must name your own file"
+
+
+@pytest.mark.parametrize(("name", "layout"), [("shop.csv", "csv"), ("shop.inter", "inter"), ("shop.txt", "sequences")])
+def test_a_file_in_place_of_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, layout: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text("x")
+    for verb, arguments in (("data", [name]), ("data audit", ["audit", name])):
+        assert refused(*arguments).endswith(
+            f"for a file of your own: attrec-bench {verb} {layout} dataset.path={name} ..."
+        )
+
+
+@pytest.mark.parametrize("separator", [";", r"\t", "|"])
+def test_the_hint_for_another_separator_is_what_one_types(tmp_path: Path, separator: str) -> None:
+    file = tmp_path / "shop.csv"
+    file.write_text(TEXTS["csv"].replace(",", "\t" if separator == r"\t" else separator))
+    said = refused("csv", f"dataset.path={file}")
+    hint = said.partition("one column only: is ")[2].partition(" meant? quote it")[0]
+    assert hint == f"\"dataset.separator='{separator}'\""
+    assert fact(data_report(["csv", f"dataset.path={file}", *shlex.split(hint)]), "items") == "5"
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "cp1252"])
+def test_the_hint_for_another_encoding_converts_it(tmp_path: Path, coding: str) -> None:
+    file, new = tmp_path / "shop.csv", tmp_path / "new.csv"
+    file.write_bytes(TEXTS["csv"].replace("ann", "\xe4nn").encode(coding))
+    said = refused("csv", f"dataset.path={file}")
+    command = said.rpartition(": ")[2].replace("FILE", str(file)).replace("NEW", str(new))
+    assert command.startswith("iconv -f ")
+    if shutil.which("iconv") is None:
+        pytest.skip("needs iconv")
+    subprocess.run(command, shell=True, check=True)
+    assert new.read_text(encoding="utf-8") == TEXTS["csv"].replace("ann", "\xe4nn")

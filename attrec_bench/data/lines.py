@@ -18,6 +18,7 @@ FEW = 3
 """How many faulty lines are told after the first."""
 
 _END = re.compile("\r\n|\n|\r")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BLANKS = " \t\v\f\r\n"  # what bytes.strip takes away; str.strip would also take blanks that an id may hold
 
 
@@ -26,8 +27,10 @@ def decode(path: Path, data: bytes) -> str:
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        where = f"{path}, line {_line_of(data, error.start)}"
-        raise InputError(f"{where}: not UTF-8, got byte 0x{data[error.start]:02x}") from error
+        where, got = f"{path}, line {_line_of(data, error.start)}", f"got byte 0x{data[error.start]:02x}"
+        coding = "UTF-16" if data.startswith(_UTF16) else "WINDOWS-1252"
+        convert = f"if it is {coding}: iconv -f {coding} -t UTF-8 FILE > NEW"
+        raise InputError(f"{where}: not UTF-8, {got}; {convert}") from error
     no_nul(path, data)
     return text
 
@@ -37,7 +40,7 @@ def no_nul(path: Path, data: bytes) -> None:
     place = data.find(b"\0")
     if place >= 0:
         where = f"{path}, line {_line_of(data, place)}"
-        raise InputError(f"{where}: not UTF-8, got byte 0x00; save UTF-16 as UTF-8")
+        raise InputError(f"{where}: not UTF-8, got byte 0x00; if it is UTF-16: iconv -f UTF-16 -t UTF-8 FILE > NEW")
 
 
 def lines(text: str) -> Iterator[tuple[int, str]]:

@@ -6,6 +6,7 @@ file -> content (bytes)  ->  a source's Columns  ->  events (Interactions)
 import gzip
 import zlib
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,17 @@ def _whole(path: Path) -> bytes:
     while data.startswith(_BOM):  # each program that writes one may add another
         data = data.removeprefix(_BOM)
     return data
+
+
+def missing(rule: str, given: str, places: list[Path]) -> InputError:
+    """What to raise where none of ``places`` is there: the rule, where was looked, and a name near it that is there."""
+    tried = " or ".join(place for place in dict.fromkeys(map(str, places)) if place != given)
+    looked = f"; looked for {tried}" if tried else ""
+    for place in places:
+        here = [each.name for each in place.parent.iterdir()] if place.parent.is_dir() else []
+        if near := get_close_matches(place.name, here, n=1):
+            return InputError(f"{rule}, got {given!r}{looked} (did you mean {near[0]}?)")
+    return InputError(f"{rule}, got {given!r}{looked}")
 
 
 def _stored(path: Path) -> bytes:
@@ -86,8 +98,7 @@ def titled(data: Interactions, titles: str, beside: Path | None) -> Interactions
     places = [*([] if beside is None else [(beside.parent / given).resolve()]), given.resolve()]
     file = next((place for place in places if place.is_file()), None)
     if file is None:
-        tried = " or ".join(dict.fromkeys(map(str, places)))
-        raise InputError(f"dataset.titles must be a file that exists, got {titles!r}; looked for {tried}")
+        raise missing("dataset.titles must be a file that exists", titles, places)
     names = _titles(file) or {}
     ids = data.item_ids.tolist()
     if not any(item in names for item in ids[1:]):
