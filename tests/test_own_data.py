@@ -9,6 +9,7 @@ import pytest
 
 from attrec_bench.configuration import composed, explained
 from attrec_bench.data_report import data_report
+from attrec_bench.errors import InputError
 from attrec_bench.recommend import recommend
 from attrec_bench.results.record import Record
 from attrec_bench.run import run
@@ -118,6 +119,34 @@ def test_a_run_whose_titles_have_gone_still_recommends(tmp_path: Path, caplog: p
     (warned,) = caplog.records
     assert "dataset.titles must be a file that exists, got 'names.csv'" in warned.getMessage()
     assert "Drum (d)" in recommend(tmp_path / "runs", made.identity, "ann", 5, None, str(renamed))
+
+
+# Users of a run -------------------------------------------------------------------------------------------------------
+
+
+def test_a_user_whom_the_filters_left_out_is_told_so_and_a_near_id_is_offered(tmp_path: Path) -> None:
+    rows = [f"{user},{item},{at}" for user in ("ann", "bob", "eve") for at, item in enumerate("abcd")]
+    (tmp_path / "mine.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows, "joe,a,1", "joe,z,2"]) + "\n")
+    made = recorded(tmp_path, "dataset=csv", f"dataset.path={tmp_path / 'mine.csv'}", "dataset.k_core=3")
+
+    def told(user: str) -> str:
+        with pytest.raises(InputError) as caught:
+            recommend(tmp_path / "runs", made.identity, user, 5, None)
+        return str(caught.value)
+
+    assert told("joe") == "user 'joe' has 2 events, and the run left out all of them: k_core=3"
+    assert told("bobb") == "user must be one of the 3 users (ann, bob, eve, ...), got 'bobb' (did you mean 'bob'?)"
+    assert told("all").endswith(f"; for every user: attrec-bench export run={made.identity[:16]} out=lists.tsv")
+
+
+def test_a_user_who_comes_after_the_cut_is_told_so(tmp_path: Path) -> None:
+    rows = [f"{user},{item},{at}" for user in ("ann", "bob", "eve") for at, item in enumerate("abcdefghij")]
+    (tmp_path / "mine.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows, "new,a,9"]) + "\n")
+    words = ["dataset=csv", f"dataset.path={tmp_path / 'mine.csv'}", "protocol=global_time"]
+    made = recorded(tmp_path, *words)
+    assert "best items" in recommend(tmp_path / "runs", made.identity, "ann", 5, None)
+    with pytest.raises(InputError, match="user 'new' has no event before the test, so there is nothing to recommend"):
+        recommend(tmp_path / "runs", made.identity, "new", 5, None)
 
 
 # Files that are not found or not read -----------------------------------------------------------------------------
