@@ -62,8 +62,9 @@ RECOMMEND_HELP = """\
 attrec-bench recommend run=ID user=USER [k=10] [runs=FOLDER]: the k items that a recorded model ranks first
 
   run=ID              the start of a run's identity, as `run` prints it
-  user=USER           the user's original id
+  user=USER           the user's original id; for all users at once: attrec-bench export run=ID out=lists.tsv k=10
   dataset.path=FILE   where the run's data lie now, if not where they lay
+  dataset.titles=FILE what the items are called: a csv of an item's id and its title
   trust=PKG.CLASS     the run's model is this class of yours or of somebody else, whose code may be run
 The window's items are shown with the attention they receive, where the model has attention.
 """

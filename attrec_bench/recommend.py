@@ -1,37 +1,58 @@
 """A recorded run -> what its model recommends to one user, with the window it looked at."""
 
+import logging
 import shlex
+from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from attrec_bench.configuration import composed
 from attrec_bench.contract import Counter
 from attrec_bench.data.interactions import PAD, Interactions
+from attrec_bench.data.reading import titled
 from attrec_bench.errors import InputError
 from attrec_bench.evaluation.ranks import queries
-from attrec_bench.plan import Plan, plan
+from attrec_bench.plan import Plan, build, plan
 from attrec_bench.results import store
 from attrec_bench.results.record import Record
 from attrec_bench.run import WEIGHTS
 
 CPU = torch.device("cpu")
 
+UNFILTERED = {
+    "titles": None,
+    "min_rating": None,
+    "duplicates": "keep",
+    "min_user_events": None,
+    "min_item_events": None,
+    "k_core": None,
+}
+"""A data set's settings under which nothing is left out, and nothing named."""
 
-def recommend(runs: Path, run: str, user: str, k: int, path: str | None) -> str:
+log = logging.getLogger(__name__)
+
+
+def recommend(runs: Path, run: str, user: str, k: int, path: str | None, titles: str | None = None) -> str:
     """Runs folder, start of a run's identity, a user's original id -> lines of text.
 
-    ``path`` says where the run's data lie now, if not where they lay. Raises InputError for a run or a user that is
-    not there, and when the data are not those of the run.
+    ``path`` says where the run's data lie now, if not where they lay, and ``titles`` which file names its items, if not
+    the one that the run was given. Raises InputError for a run or a user that is not there, and when the data are not
+    those of the run.
     """
     folder = store.resolve(runs, run)
     record = store.read(folder)
-    planned = plan_of(record, path)
-    model = restored(folder, record, planned)
-    return text(record, planned, model, user_index(planned.interactions, user), k)
+    planned = plan_of(record, path, titles)
+    if user not in planned.interactions.user_ids:
+        raise InputError(_not_there(record, path, planned.interactions, user))
+    index = user_index(planned.interactions, user)
+    if not (planned.split.known.users == index).any():
+        raise InputError(f"user {user!r} has no event before the test, so there is nothing to recommend from")
+    return text(record, planned, restored(folder, record, planned), index, k)
 
 
 def restored(folder: Path, record: Record, planned: Plan) -> Any:
@@ -49,30 +70,67 @@ def restored(folder: Path, record: Record, planned: Plan) -> Any:
     return model
 
 
-def plan_of(record: Record, path: str | None) -> Plan:
-    """Rebuild a recorded run's plan: model and protocol as recorded, only the data's place from its command."""
-    given = [each for each in shlex.split(record.command)[2:] if not each.lstrip("+~").startswith("hydra")]
-    config = composed(given + ([] if path is None else [f"dataset.path={path}"]), trusted=False)
-    with open_dict(config):
-        config.model = OmegaConf.create(dict(record.config["model"]))
-        config.protocol = OmegaConf.merge(config.protocol, record.config["protocol"])
-        config.device, config.w, config.gamma, config.maxlen = "cpu", None, None, None
+def plan_of(record: Record, path: str | None, titles: str | None = None) -> Plan:
+    """Rebuild a recorded run's plan: model and protocol as recorded, only the data's place from its command.
+
+    Titles are no part of a run: ``titles`` names another file of them, and one that is gone is told and not missed.
+    """
+    config = _config_of(record, path)
+    recorded = config.dataset.get("titles")
+    if recorded is not None:
+        config.dataset.titles = None
     planned = plan(config, record.model)
     if planned.interactions.sha256 != record.data["sha256"]:
         raise InputError(
             f"run {record.identity[:16]} was trained on other data (sha256 {record.data['sha256'][:16]}) than "
             f"{record.data['name']} holds now ({planned.interactions.sha256[:16]}); give dataset.path=FILE"
         )
-    return planned
+    return _with_titles(planned, config.dataset.get("path"), recorded, titles)
+
+
+def _config_of(record: Record, path: str | None) -> DictConfig:
+    given = [each for each in shlex.split(record.command)[2:] if not each.lstrip("+~").startswith("hydra")]
+    config = composed(given + ([] if path is None else [f"dataset.path={path}"]), trusted=False)
+    with open_dict(config):
+        config.model = OmegaConf.create(dict(record.config["model"]))
+        config.protocol = OmegaConf.merge(config.protocol, record.config["protocol"])
+        config.device, config.w, config.gamma, config.maxlen = "cpu", None, None, None
+    return config
+
+
+def _with_titles(planned: Plan, path: str | None, recorded: str | None, titles: str | None) -> Plan:
+    """The same plan, whose items are called as ``titles`` says, else as the file that the run was given does."""
+    named = recorded if titles is None else titles
+    if named is None:
+        return planned
+    beside = None if path is None else Path(path).expanduser()
+    try:
+        return replace(planned, interactions=titled(planned.interactions, named, beside))
+    except InputError as error:
+        if titles is not None:
+            raise
+        log.warning("%s; items are shown by their ids", error)
+        return planned
 
 
 def user_index(data: Interactions, user: str) -> int:
-    """Original id -> index."""
-    found = np.flatnonzero(data.user_ids == user)
-    if not len(found):
-        examples = ", ".join(data.user_ids[:5])
-        raise InputError(f"user must be one of the {data.n_users} users ({examples}, ...), got {user!r}")
-    return int(found[0])
+    """Original id -> index; the user must be there."""
+    return int(np.flatnonzero(data.user_ids == user)[0])
+
+
+def _not_there(record: Record, path: str | None, data: Interactions, user: str) -> str:
+    """Why nothing can be recommended to this user: filters have left out all the user's events, or there are none."""
+    config = _config_of(record, path)
+    config.dataset.update({name: value for name, value in UNFILTERED.items() if name in config.dataset})
+    whole: Interactions = build(config.dataset)
+    if user in whole.user_ids:
+        events = int(np.sum(whole.users == user_index(whole, user)))
+        return f"user {user!r} has {events} events, and the run left out all of them: {', '.join(data.removed)}"
+    near = get_close_matches(user, data.user_ids.tolist(), n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    every = f"; for every user: attrec-bench export run={record.identity[:16]} out=lists.tsv" if user == "all" else ""
+    examples = ", ".join(data.user_ids[:5])
+    return f"user must be one of the {data.n_users} users ({examples}, ...), got {user!r}{hint}{every}"
 
 
 @torch.inference_mode()

@@ -89,7 +89,7 @@ def recommend_verb(arguments: list[str]) -> None:
         return
     from attrec_bench.recommend import recommend
 
-    given = only(pairs(arguments), ("run", "user", "k", "runs", "dataset.path", "trust"))
+    given = only(pairs(arguments), ("run", "user", "k", "runs", "dataset.path", "dataset.titles", "trust"))
     trust(given)
     for key in ("run", "user"):
         if key not in given:
@@ -98,7 +98,8 @@ def recommend_verb(arguments: list[str]) -> None:
     if not k.isdigit() or int(k) < 1:
         raise InputError(f"k must be a whole number of at least 1, got {k!r}")
     runs = runs_folder(given.get("runs"))
-    print(recommend(runs, given["run"], given["user"], int(k), given.get("dataset.path")), end="")
+    where = (given.get("dataset.path"), given.get("dataset.titles"))
+    print(recommend(runs, given["run"], given["user"], int(k), *where), end="")
 
 
 def explain_verb(arguments: list[str]) -> None:

@@ -162,8 +162,10 @@ ODD_TIMES = st.sampled_from(
 )
 RATINGS = st.sampled_from(["0", "-2", "4.5", "3", "5"])
 
-MISTIMED = ["", "nan", "NaN", "inf", "-Infinity", "1.5", "1e-3", "noon", str(2**63), str(-(2**63) - 1), HUGE, "1_000",
-            "0x10", "1e19", "1e999", "2020-01-01", "True", "--1", "9007199254740993.5"]  # fmt: skip
+MISTIMED = ["", "nan", "NaN", "inf", "-Infinity", "1.0000000001", "1e-10", "noon", str(2**63), str(-(2**63) - 1), HUGE,
+            "1_000", "0x10", "1e19", "1e999", "2020-02-30", "2020-1-1", "1/2/2020", "2020-01-01T25:00",
+            "12:30", "True", "--1", "1e-999999999999", "9007199254740993.00000000005",
+            "2020-01-01T10:00:00.0000000001"]  # fmt: skip
 MISRATED = ["", "nan", "inf", "-inf", "1e999", "five", HUGE, "1_0", "True", "3 4", "0x1"]
 REFUSED = {"user": ["", "x" * 1001, HUGE], "item": ["", "y" * 1001, HUGE], "time": MISTIMED, "rating": MISRATED}
 

@@ -55,6 +55,11 @@ def test_duplicates() -> None:
     data = filtered(made(repeated), filters(duplicates="last"))
     assert left(data) == [(1, 6, 1), (1, 5, 3), (2, 5, 9)]
     assert data.removed == {"duplicates=last": 2}
+    data = filtered(made([*repeated, (3, 5, 3)]), filters(duplicates="exact"))
+    assert left(data) == [*repeated[:3], (2, 5, 9), (3, 5, 3)], (
+        "a copy of the first goes; a repeat at another time stays"
+    )
+    assert data.removed == {"duplicates=exact": 1}
 
 
 def test_duplicates_go_before_events_are_counted() -> None:
@@ -84,7 +89,10 @@ def test_no_filter_changes_nothing() -> None:
         ({"k_core": 2.5}, "k_core must be a whole number of at least 1, got 2.5"),
         ({"min_user_events": True}, "min_user_events must be a whole number of at least 1, got True"),
         ({"min_item_events": "5"}, "min_item_events must be a whole number of at least 1, got '5'"),
-        ({"duplicates": "frist"}, "duplicates must be one of keep, first, last, got 'frist' (did you mean 'first'?)"),
+        (
+            {"duplicates": "frist"},
+            "duplicates must be one of keep, exact, first, last, got 'frist' (did you mean 'first'?)",
+        ),
         ({"k_core": 3}, "k_core=3 leaves none of the 7 events"),
     ],
 )
@@ -131,5 +139,7 @@ def test_nothing_is_lost_unsaid(events: list[Event], duplicates: str, user: int,
     assert set(left(data)) <= set(events)
     assert set(np.unique(data.users)) == set(range(data.n_users))
     assert set(np.unique(data.items)) == set(range(1, data.n_items + 1))
-    if duplicates != "keep":
+    if duplicates == "exact":
+        assert len(set(left(data))) == len(data)
+    elif duplicates != "keep":
         assert len({event[:2] for event in left(data)}) == len(data)

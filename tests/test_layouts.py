@@ -63,7 +63,7 @@ def test_the_core_of_a_whole_category(tmp_path: Path) -> None:
 def test_bad_ratings(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"r\.csv, line 2: expected 4 columns separated by ',', got 3"):
         read_ratings(write(tmp_path, "r.csv", "a,x,5,0\na,y,5\n"))
-    with pytest.raises(InputError, match=r"r\.csv, line 1: time must be a whole number, got 'timestamp'"):
+    with pytest.raises(InputError, match=r"r\.csv, line 1: time must be a number or an ISO 8601 date, got 'timestamp'"):
         read_ratings(write(tmp_path, "r.csv", "user,item,rating,timestamp\na,y,5,1\n"))
 
 
@@ -186,7 +186,7 @@ def test_inter(tmp_path: Path) -> None:
         (TYPED.replace("timestamp:float", "timestamp:token"), "time must be of type float, got timestamp:token"),
         (TYPED.replace("user_id", "userid"), "no column 'user_id' for user; the columns are userid, item_id, rating"),
         (TYPED + "1\t2\t3\n", "expected 4 columns separated by tabs, got 3"),
-        (TYPED + "1\t2\t3\t4.5\n", "time must be a whole number of 64 bits, got '4.5'"),
+        (TYPED + "1\t2\t3\t4:5\n", "time must be a number or an ISO 8601 date, got '4:5'"),
     ],
 )
 def test_bad_inter_files(tmp_path: Path, text: str, message: str) -> None:

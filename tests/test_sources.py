@@ -132,19 +132,34 @@ HEADER = "user_id,item_id,rating,timestamp\n"
         (",5,3,9", "user is missing"),
         ("1,,3,9", "item is missing"),
         ("1,5,3,", "time is missing"),
-        ("1,5,3,9.5", "time must be a whole number of 64 bits, got '9.5'"),
-        ("1,5,3,noon", "time must be a whole number, got 'noon'"),
-        ("1,5,3,99999999999999999999", "time must be a whole number of 64 bits, got '99999999999999999999'"),
+        ("1,5,3,9.1234567891", "time must have at most 9 decimals, got '9.1234567891'"),
+        ("1,5,3,noon", "time must be a number or an ISO 8601 date, got 'noon'"),
+        ("1,5,3,99999999999999999999", "time must be a number of 64 bits, got '99999999999999999999'"),
         ("1,5,3", "expected 4 columns separated by ',', got 3"),
         ("1,5,3,9,7", "expected 4 columns separated by ',', got 5"),
     ],
 )
 @pytest.mark.parametrize("before", ["", "1,4,3,8\n", "1,4,3,8\n\n2,4,2.5,8\n"])
-def test_the_first_bad_line_is_named(tmp_path: Path, row: str, message: str, before: str) -> None:
-    path = write(tmp_path, "x.csv", HEADER + before + row + "\n3,3,x,3\n")
+def test_bad_lines_are_named(tmp_path: Path, row: str, message: str, before: str) -> None:
+    path, line = tmp_path / "x.csv", 2 + before.count("\n")
+    for after, more in [
+        ("3,3,4,3\n", ""),
+        ("3,3,4,3\n3,3,x,3\n", f"; 1 more faulty line: line {line + 2}: rating must be a number, got 'x'"),
+    ]:
+        path.write_text(f"{HEADER}{before}{row}\n{after}")
+        with pytest.raises(InputError) as caught:
+            read_csv(path)
+        assert str(caught.value) == f"{path}, line {line}: {message}{more}"
+
+
+def test_of_many_bad_lines_the_first_few_are_told(tmp_path: Path) -> None:
+    path = write(tmp_path, "x.csv", HEADER + "1,5,3,9\n" + ",5,3,9\n1,5,3\n" + "1,,3,9\n" * 1500)
     with pytest.raises(InputError) as caught:
         read_csv(path)
-    assert str(caught.value) == f"{path}, line {2 + before.count(chr(10))}: {message}"
+    assert str(caught.value) == (
+        f"{path}, line 3: user is missing; 1,501 more faulty lines: line 4: expected 4 columns separated by ',', "
+        "got 3; line 5: item is missing; line 6: item is missing; ..."
+    )
 
 
 def test_bad_lines_of_the_headerless_layouts(tmp_path: Path) -> None:

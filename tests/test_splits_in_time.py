@@ -1,5 +1,6 @@
 """The splits by shares: ``ratio``, each user's own time, and ``global_time``, one cut for all."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -203,3 +204,15 @@ def test_global_time_says_what_is_wrong() -> None:
         by_time(alike, test_share=0)
     with pytest.raises(InputError, match=r"must be less than 1 together, got 1.2"):
         by_time(alike, test_share=0.9)
+
+
+@pytest.mark.parametrize(
+    ("clock", "given"),
+    [("order", "the order of a user's events"), ("relative day", "days since each user's first event")],
+)
+def test_users_who_share_no_clock_cannot_be_cut_at_one_time(clock: str, given: str) -> None:
+    cut = data_of([(1, 5, 0), (1, 6, 1), (1, 7, 2), (2, 5, 0), (2, 6, 1), (2, 7, 2)])
+    assert len(by_time(cut).test)
+    with pytest.raises(InputError) as caught:
+        by_time(replace(cut, name="mine", clock=clock))
+    assert str(caught.value) == f"protocol=global_time needs times, and mine gives only {given}"

@@ -7,12 +7,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from attrec_bench.data.describe import UNTOLD, aligned, tied_events
-from attrec_bench.data.interactions import Interactions, Ints
+from attrec_bench.data.describe import UNTOLD, aligned, left_out, tied_events
+from attrec_bench.data.interactions import FINER, SHARED_CLOCKS, Interactions, Ints
 from attrec_bench.data.splits import Split
-
-SHARED_CLOCKS = ("second", "day")
-"""Clocks by which the events of different users can be put in order."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ def footnote(made: Audit) -> dict[str, float | None]:
 
 
 CLOCK_WORDS = {
-    "second": "seconds",
+    **{unit: f"{unit}s" for unit in FINER},
     "day": "whole days",
     "relative day": "whole days since each user's own first event",
     "order": "none, only the order of each user's events",
@@ -100,14 +97,13 @@ CLOCK_WORDS = {
 
 def told(made: Audit, data: Interactions) -> str:
     """One aligned table, in the words of its reader."""
-    left_out = {f"left out by {setting}": f"{count:,} events" for setting, count in data.removed.items()}
     return aligned(
         {
             "data set": data.name,
             "users": f"{made.users:,}",
             "items": f"{made.items:,}",
             "events": f"{made.events:,} (density {made.density:.2%})",
-            **left_out,
+            **left_out(data, "events"),
             "split": f"{made.train:,} training, {made.valid:,} validation and {made.test:,} test events",
             "times": CLOCK_WORDS[data.clock],
             **_ties(made),
@@ -128,7 +124,7 @@ def _ties(made: Audit) -> dict[str, str]:
     return {
         "events tied in time": f"{made.tied_events:.1%} share their time with another of the same user",
         "users tied at the end": f"{made.tied_users:.1%} have several last events: protocol.tie_order decides the test",
-        "duplicate rows": f"{made.duplicates:,} equal another row in user, item and time",
+        "duplicate rows": f"{made.duplicates:,} equal another row in user, item and time (see duplicates=exact)",
     }
 
 

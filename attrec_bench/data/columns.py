@@ -1,4 +1,4 @@
-"""Columns: the bytes of a separated file -> typed columns, or one line that names the first bad line.
+"""Columns: the bytes of a separated file -> typed columns, or one line that names the bad lines.
 
 A good file is read by pandas at full speed. Only when that fails is it read again line by line, with the same rules,
 because pandas does not say which line was wrong. Shapes: E events.
@@ -11,23 +11,20 @@ from csv import QUOTE_MINIMAL, QUOTE_NONE
 from dataclasses import dataclass
 from decimal import Decimal
 from io import BytesIO
-from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from attrec_bench.data.cells import LONGEST_ID, checked_id, checked_number, present
 from attrec_bench.data.interactions import Ints, Mask
-from attrec_bench.data.lines import decode, rows
+from attrec_bench.data.lines import Faults, decode, rows
+from attrec_bench.data.times import Moment, moment, settled
 from attrec_bench.errors import InputError, shown
 
-LONGEST_ID = 1000
-"""Characters. Arrays of text give each of E events the room of the longest: what is no id but a text would fill it."""
-
 _PLAIN_ID = re.compile(r"0|-?[1-9][0-9]{0,18}")  # "007" is a text: as a number it would lose its zeros
-_EXACT = 2.0**53  # from here on a float is not every whole number
 
 
 @dataclass(frozen=True)
@@ -56,17 +53,21 @@ class Layout:
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """E events in file order: ids [E] as int64 where all are whole numbers, else as text; ratings [E] or None."""
+    """E events in file order: ids [E] as int64 where all are whole numbers, else as text; ratings [E] or None.
+
+    ``clock`` is what ``times`` are if a number in the file counts seconds, see ``times.settled``.
+    """
 
     users: NDArray[np.generic]
     items: NDArray[np.generic]
     times: NDArray[np.int64]
     ratings: NDArray[np.float64] | None
+    clock: str = "second"
 
     def take(self, index: Ints | Mask) -> "Columns":
         """Return the events at ``index``, in that order."""
         ratings = None if self.ratings is None else self.ratings[index]
-        return Columns(self.users[index], self.items[index], self.times[index], ratings)
+        return Columns(self.users[index], self.items[index], self.times[index], ratings, self.clock)
 
 
 def read_columns(path: Path, data: bytes, layout: Layout) -> Columns:
@@ -83,19 +84,21 @@ def _read_fast(data: bytes, layout: Layout) -> Columns | None:
         if b"\t" in data or layout.quoted:
             return None
         data, separator = data.replace(separator, b"\t"), b"\t"  # pandas is fast with a single character only
-    if data.count(b"\r") != data.count(b"\r\n"):
-        return None  # pandas swallows a blank after a CR, which may be a separator
-    text = str if _changes_as_number(data, separator) else None  # else let pandas infer
+    if data.count(b"\r") != data.count(b"\r\n") or (layout.quoted and separator != b"\t" and b"\t" in data):
+        return None  # it misreads a blank after a lone CR, and takes a tab after a separator away
+    ids = {layout.user, layout.item}
+    text = ids if _changes_as_number(data, separator) else set()  # else let pandas infer
     table = _table(data, separator.decode(), layout, text)
-    if table is not None and text is None and not all(table[k].dtype == np.int64 for k in (layout.user, layout.item)):
-        table = _table(data, separator.decode(), layout, str)
-    if table is None or not all(_are_ids(table[k]) for k in (layout.user, layout.item)):
+    if table is not None and (wrong := _not_whole(table, layout) - text):
+        text = text | wrong | (ids if wrong & ids else set())
+        table = _table(data, separator.decode(), layout, text)
+    if table is None or not all(_are_ids(table[k]) for k in ids):
         return None
-    times = np.arange(len(table)) if layout.time is None else _whole(table[layout.time])
+    timed = (np.arange(len(table)), "second") if layout.time is None else _times(table[layout.time])
     ratings = None if layout.rating is None else _finite(table[layout.rating])
-    if times is None or (layout.rating is not None and ratings is None):
+    if timed is None or (layout.rating is not None and ratings is None):
         return None
-    return Columns(_ids(table[layout.user]), _ids(table[layout.item]), times, ratings)
+    return Columns(_ids(table[layout.user]), _ids(table[layout.item]), timed[0], ratings, timed[1])
 
 
 def _changes_as_number(data: bytes, separator: bytes) -> bool:
@@ -107,8 +110,14 @@ def _changes_as_number(data: bytes, separator: bytes) -> bool:
     return data[:1] in (b"0", b" ") or any(sign in data for sign in (b"+", *zeros, *blanks, *tabs))
 
 
-def _table(data: bytes, separator: str, layout: Layout, ids: type[str] | None) -> pd.DataFrame | None:
-    """The file as a frame with columns 0..width-1, or None; ``ids`` is the type of user and item, None to infer it."""
+def _not_whole(table: pd.DataFrame, layout: Layout) -> set[int]:
+    """The places of user, item and time that hold anything but whole numbers."""
+    places = {layout.user, layout.item} | (set() if layout.time is None else {layout.time})
+    return {place for place in places if table[place].dtype != np.int64}
+
+
+def _table(data: bytes, separator: str, layout: Layout, text: set[int]) -> pd.DataFrame | None:
+    """The file as a frame with columns 0..width-1, those at ``text`` as they stand and the others inferred; or None."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -118,7 +127,7 @@ def _table(data: bytes, separator: str, layout: Layout, ids: type[str] | None) -
                 header=None,
                 skiprows=1 if layout.header else 0,
                 index_col=False,
-                dtype={layout.user: ids, layout.item: ids} if ids else None,
+                dtype=dict.fromkeys(text, str),
                 na_values=[""],
                 keep_default_na=False,  # an item may be called NA
                 low_memory=False,  # one type a column, not one a chunk
@@ -159,68 +168,59 @@ def _finite(column: "pd.Series[Any]") -> NDArray[np.float64] | None:
     return values if bool(np.isfinite(values).all()) else None
 
 
-def _whole(column: "pd.Series[Any]") -> NDArray[np.int64] | None:
-    """A column of whole numbers as int64, or None if it is anything else."""
+def _times(column: "pd.Series[Any]") -> tuple[NDArray[np.int64], str] | None:
+    """A column of times, whole numbers or text -> (times, clock), or None if one is missing or wrong."""
     if column.dtype == np.int64:
-        return np.asarray(column, dtype=np.int64)
-    values = _finite(column)
-    if values is None or bool(np.any(values != np.floor(values))) or bool(np.any(np.abs(values) >= _EXACT)):
+        return np.asarray(column, dtype=np.int64), "second"
+    codes, distinct = pd.factorize(column)
+    try:
+        read = [moment("", cell) for cell in distinct]
+        times, clock = settled(Path(), read)
+    except InputError:
         return None
-    return values.astype(np.int64)
+    return (times[codes], clock) if (codes >= 0).all() and len({each.kind for each in read}) == 1 else None
 
 
 def _read_lines(path: Path, data: bytes, layout: Layout) -> Columns:
-    """The same rules line by line; raises InputError at the first line that breaks one."""
-    users, items, times, ratings = [], [], [], []
+    """The same rules line by line; raises InputError that tells the lines that break one."""
+    read: list[_Event] = []
+    faults = Faults(path)
     numbered = rows(path, decode(path, data), layout.separator, quoted=layout.quoted)
     if layout.header:
         next(numbered)
     for position, (line, row) in enumerate(numbered):
-        where = f"{path}, line {line}"
-        if not layout.needed <= len(row) <= layout.width:
-            separator = "tabs" if layout.separator == "\t" else repr(layout.separator)
-            raise InputError(f"{where}: expected {layout.width} columns separated by {separator}, got {len(row)}")
-        users.append(checked_id(where, "user", row[layout.user]))
-        items.append(checked_id(where, "item", row[layout.item]))
-        times.append(position if layout.time is None else _parse_time(where, row[layout.time]))
-        if layout.rating is not None:
-            ratings.append(_parse_number(where, "rating", "a number", row[layout.rating]))
+        with faults.of_a_line():
+            read.append(_event(f"{path}, line {line}", row, position, layout, read))
+    faults.told()
+    users, items, moments, ratings = zip(*read, strict=True) if read else ((), (), (), ())
+    times, clock = settled(path, moments)
     return Columns(
         typed(np.array(users, dtype=str)),
         typed(np.array(items, dtype=str)),
-        np.array(times, dtype=np.int64),
+        times,
         None if layout.rating is None else np.array(ratings, dtype=np.float64),
+        clock,
     )
 
 
-def checked_id(where: str, name: str, value: str) -> str:
-    """The same, if a user or an item can be called that."""
-    if len(_present(where, name, value)) > LONGEST_ID:
-        raise InputError(f"{where}: {name} must have at most {LONGEST_ID:,} characters, got {shown(value)}")
-    return value
+def _event(where: str, row: list[str], position: int, layout: Layout, before: "list[_Event]") -> "_Event":
+    """One line; InputError, which begins with ``where``, if it breaks a rule."""
+    if not layout.needed <= len(row) <= layout.width:
+        separator = "tabs" if layout.separator == "\t" else repr(layout.separator)
+        raise InputError(f"{where}: expected {layout.width} columns separated by {separator}, got {len(row)}")
+    user, item = checked_id(where, "user", row[layout.user]), checked_id(where, "item", row[layout.item])
+    at = Moment("a number", Decimal(position))
+    if layout.time is not None:
+        at = moment(where, present(where, "time", row[layout.time]))
+        if before and at.kind != before[0].at.kind:
+            told = f"time must be {before[0].at.kind} on every line, as before"
+            raise InputError(f"{where}: {told}, got {shown(row[layout.time])}")
+    rating = 0.0 if layout.rating is None else checked_number(where, "rating", row[layout.rating])
+    return _Event(user, item, at, rating)
 
 
-def _present(where: str, name: str, value: str) -> str:
-    if not value:
-        raise InputError(f"{where}: {name} is missing")
-    return value
-
-
-def _parse_number(where: str, name: str, kind: str, value: str) -> float:
-    _present(where, name, value)
-    try:
-        number = float(value)
-    except ValueError:
-        number = float("nan")
-    if not isfinite(number) or "_" in value:  # Python alone reads 1_0 as 10
-        raise InputError(f"{where}: {name} must be {kind}, got {shown(value)}")
-    return number
-
-
-def _parse_time(where: str, value: str) -> int:
-    number = _parse_number(where, "time", "a whole number", value)
-    exact = Decimal(value.strip()) if abs(number) >= _EXACT else Decimal(number)
-    whole = int(exact)
-    if whole != exact or not -(2**63) <= whole < 2**63:
-        raise InputError(f"{where}: time must be a whole number of 64 bits, got {shown(value)}")
-    return whole
+class _Event(NamedTuple):
+    user: str
+    item: str
+    at: Moment
+    rating: float

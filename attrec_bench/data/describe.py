@@ -19,8 +19,9 @@ def describe(data: Interactions) -> str:
     lines = {
         "users": f"{data.n_users:,}",
         "items": f"{data.n_items:,}",
+        **_titles(data),
         "interactions": f"{len(data):,} (density {density:.2%})",
-        **{f"left out by {setting}": f"{count:,} interactions" for setting, count in data.removed.items()},
+        **left_out(data, "interactions"),
         "events a user": f"{lengths.min()} to {lengths.max():,}, median {np.median(lengths):g}",
         "users with fewer than 3 events": f"{int((lengths < 3).sum()):,} (they train only)",
         "repeated (user, item) pairs": f"{len(data) - pairs:,}",
@@ -31,6 +32,27 @@ def describe(data: Interactions) -> str:
     if data.clock == "order" and not tied:
         lines |= dict.fromkeys((UNDEFINED, UNDEFINED_LAST), UNTOLD)
     return aligned(lines)
+
+
+REPEATS = {
+    "duplicates=exact": ": copies of another in user, item and time",
+    "duplicates=first": ": all but a user's first with an item, not copies alone",
+    "duplicates=last": ": all but a user's last with an item, not copies alone",
+}
+"""What the settings took that are easily confused."""
+
+
+def left_out(data: Interactions, events: str) -> dict[str, str]:
+    """How many events each filter took, and which, in a table's words for them."""
+    return {f"left out by {by}": f"{count:,} {events}{REPEATS.get(by, '')}" for by, count in data.removed.items()}
+
+
+def _titles(data: Interactions) -> dict[str, str]:
+    """How many items have a title of their own, where titles were given."""
+    if data.titles is None:
+        return {}
+    named = int(np.sum(data.titles[1:] != data.item_ids[1:]))
+    return {"titles": f"{named:,} of {data.n_items:,} items"}
 
 
 def aligned(lines: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ Shapes: E events.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,15 @@ from numpy.typing import NDArray
 from attrec_bench.data.interactions import Interactions, Ints, Mask
 from attrec_bench.errors import InputError, require_choice, require_whole
 
-DUPLICATES = ("keep", "first", "last")
+DUPLICATES = ("keep", "exact", "first", "last")
 
 
 @dataclass(frozen=True)
 class Filters:
     """What is left out; the values here are those of a data set's YAML.
 
-    duplicates       of a user's events with one item keep all, the first or the last in time (then in the file)
+    duplicates       keep all; exact: of events that agree in user, item and time only the first in the file;
+                     first, last: of all of a user's events with one item only that one, in time and then in the file
     min_user_events  leave out users with fewer events      min_item_events  leave out items with fewer
     k_core           leave out both with fewer than k, again and again, until all that are left have k
     None leaves out nothing. Events are counted, not pairs: an item that a user met twice has two events.
@@ -62,7 +64,8 @@ def _steps(filters: Filters) -> dict[str, Keep]:
     """Setting -> what it keeps, for each filter that is on, in the order in which they are applied."""
     steps: dict[str, Keep] = {}
     if filters.duplicates != "keep":
-        steps[f"duplicates={filters.duplicates}"] = lambda data: one_of_each(data, filters.duplicates)
+        chosen = once if filters.duplicates == "exact" else partial(one_of_each, which=filters.duplicates)
+        steps[f"duplicates={filters.duplicates}"] = chosen
     least = {"min_user_events": filters.min_user_events, "min_item_events": filters.min_item_events}
     told = [f"{name}={value}" for name, value in least.items() if value is not None]
     if told:
@@ -88,6 +91,14 @@ def core_of(users: Ints, items: Ints, k: int, name: str) -> NDArray[np.intp]:
         if enough.all():
             return kept
         kept = kept[enough]
+
+
+def once(data: Interactions) -> NDArray[np.intp]:
+    """Positions, ascending, of the events that equal no earlier one of the file in user, item and time."""
+    order = np.lexsort((np.arange(len(data)), data.times, data.items, data.users))
+    columns = [column[order] for column in (data.users, data.items, data.times)]
+    changed = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
+    return np.sort(order[np.append(True, changed)])
 
 
 def one_of_each(data: Interactions, which: str) -> NDArray[np.intp]:

@@ -15,9 +15,15 @@ from numpy.typing import NDArray
 PAD = 0
 """The item that is no item: it fills windows on the left, and no model may recommend it."""
 
-CLOCKS = ("second", "day", "relative day", "order")
-"""How finely times are told: to the second or the day, to the day but counted from each user's own first event, or no
-time at all but the order of each user's events. Only the first two can be compared between users."""
+FINER = ("second", "millisecond", "microsecond", "nanosecond")
+"""Each a thousandth of the one before."""
+
+CLOCKS = (*FINER, "day", "relative day", "order")
+"""How finely times are told: to the second, a part of it or the day, to the day but counted from each user's own first
+event, or no time at all but the order of each user's events."""
+
+SHARED_CLOCKS = (*FINER, "day")
+"""Clocks by which the events of different users can be put in order."""
 
 Ints = NDArray[np.integer]
 Mask = NDArray[np.bool_]
@@ -40,7 +46,7 @@ class Interactions:
 
     users   [E] int32, 0..n_users-1        user_ids [U] the original ids, in ascending order
     items   [E] int32, 1..n_items          item_ids [I+1] the original ids, in ascending order; item_ids[PAD] is ""
-    times   [E] int64, seconds or any order titles   [I+1] a readable name for each item, or None
+    times   [E] int64, see clock            titles   [I+1] a readable name for each item, or None
     truth   known for generated data only   name     what the data set calls itself in records and tables
     clock   what the times are, see CLOCKS  removed  what was asked to be left out -> how many events that were
     """

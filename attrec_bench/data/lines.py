@@ -6,6 +6,7 @@ hold. A line of nothing but blanks is no line. Numbers count from 1.
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from csv import Error as CsvError
 from csv import reader as csv_reader
 from io import StringIO
@@ -13,7 +14,11 @@ from pathlib import Path
 
 from attrec_bench.errors import InputError, shown
 
+FEW = 3
+"""How many faulty lines are told after the first."""
+
 _END = re.compile("\r\n|\n|\r")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BLANKS = " \t\v\f\r\n"  # what bytes.strip takes away; str.strip would also take blanks that an id may hold
 
 
@@ -22,8 +27,12 @@ def decode(path: Path, data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        where = f"{path}, line {_line_of(data, error.start)}"
-        raise InputError(f"{where}: not UTF-8, got byte 0x{data[error.start]:02x}") from error
+        where, got = f"{path}, line {_line_of(data, error.start)}", f"got byte 0x{data[error.start]:02x}"
+        coding = "UTF-16" if data.startswith(_UTF16) else "WINDOWS-1252"
+        convert = f"if it is {coding}: iconv -f {coding} -t UTF-8 FILE > NEW"
+        raise InputError(f"{where}: not UTF-8, {got}; {convert}") from error
+    no_nul(path, data)
+    return text
 
 
 def no_nul(path: Path, data: bytes) -> None:
@@ -31,7 +40,7 @@ def no_nul(path: Path, data: bytes) -> None:
     place = data.find(b"\0")
     if place >= 0:
         where = f"{path}, line {_line_of(data, place)}"
-        raise InputError(f"{where}: not UTF-8, got byte 0x00; save UTF-16 as UTF-8")
+        raise InputError(f"{where}: not UTF-8, got byte 0x00; if it is UTF-16: iconv -f UTF-16 -t UTF-8 FILE > NEW")
 
 
 def lines(text: str) -> Iterator[tuple[int, str]]:
@@ -60,6 +69,36 @@ def rows(path: Path, text: str, separator: str, *, quoted: bool) -> Iterator[tup
     except CsvError as error:
         line = _END.split(text, maxsplit=number)[number - 1]
         raise InputError(f"{path}, line {number}: not a csv row: {error}, got {shown(line)}") from error
+
+
+class Faults:
+    """The lines of a file that break a rule: all are looked for, so that they can be mended at once.
+
+    ``with faults.of_a_line(): ...`` notes an InputError that begins with the line, and ``told`` raises what was noted.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.noted: list[str] = []
+
+    @contextmanager
+    def of_a_line(self) -> Iterator[None]:
+        """Note the fault of this line, if it has one, and go on after it."""
+        try:
+            yield
+        except InputError as fault:
+            self.noted.append(str(fault))
+
+    def told(self) -> None:
+        """Raise one InputError: the first fault, how many more lines are faulty, and the first few of these."""
+        if not self.noted:
+            return
+        first, *more = self.noted
+        if not more:
+            raise InputError(first)
+        few = "; ".join(each.removeprefix(f"{self.path}, ") for each in more[:FEW])
+        rest = "; ..." if len(more) > FEW else ""
+        raise InputError(f"{first}; {len(more):,} more faulty line{'s' * (len(more) > 1)}: {few}{rest}")
 
 
 def _line_of(data: bytes, place: int) -> int:

@@ -21,7 +21,9 @@ from attrec_bench.data import sources
 from attrec_bench.data.download import check_sum, fetch, note_sums, unpack
 from attrec_bench.data.filters import Filters, filtered
 from attrec_bench.data.interactions import CLOCKS, Interactions
-from attrec_bench.errors import InputError, require, require_choice
+from attrec_bench.data.reading import missing, titled
+from attrec_bench.data.times import clock_of
+from attrec_bench.errors import InputError, require_choice
 
 VARIABLE = "ATTREC_BENCH_DATA"
 
@@ -87,6 +89,7 @@ def own(
     *,
     name: str,
     path: str | None,
+    titles: str | None,
     clock: str,
     read: Reader,
     min_rating: float | None,
@@ -97,14 +100,19 @@ def own(
 ) -> Interactions:
     """A user's own file in the layout that ``read`` reads, under a ``name`` of the user's choice; filters as above.
 
-    ``clock`` says what the file's times are.
+    ``clock`` says what the file's times are, ``titles`` is the file that names its items, see ``reading.titled``.
     """
     require_choice("dataset.clock", clock, CLOCKS)
     filters = Filters(duplicates, min_user_events, min_item_events, k_core)
-    require(path is not None, "dataset.path=FILE must name your own file", path)
+    if path is None:
+        raise InputError("dataset.path=FILE must name your own file")
     file = Path(str(path)).expanduser()
-    require(file.is_file(), "dataset.path must be a file that exists", path)
-    return filtered(replace(read(file, min_rating=min_rating), name=name, clock=clock), filters)
+    if not file.is_file():
+        raise missing("dataset.path must be a file that exists", str(path), [file.resolve()])
+    titles = getattr(read, "keywords", {}).get("titles") if titles is None else titles
+    events = read(file, min_rating=min_rating)
+    events = replace(events, name=name, clock=clock_of(clock, events.clock, events.times))
+    return filtered(events if titles is None else titled(events, titles, file), filters)
 
 
 def own_csv(
@@ -128,10 +136,11 @@ def own_csv(
 
     Without a column of times the file tells an order only, whatever ``clock`` says.
     """
-    columns = {"user": user, "item": item, "time": time, "rating": rating, "separator": separator, "titles": titles}
+    columns = {"user": user, "item": item, "time": time, "rating": rating, "separator": separator, "titles": None}
     return own(
         name=name,
         path=path,
+        titles=titles,
         clock="order" if time is None else clock,
         read=partial(sources.csv, **columns),  # type: ignore[arg-type]
         min_rating=min_rating,
@@ -176,7 +185,8 @@ def locate(
 
 def _given(path: Path, files: list[str]) -> Path:
     """The file that the user named, or the first of ``files`` in the folder that the user named."""
-    require(path.exists(), "dataset.path must be a file or folder that exists", str(path))
+    if not path.exists():
+        raise missing("dataset.path must be a file or folder that exists", str(path), [path.resolve()])
     if path.is_file():
         return path
     found = _first([path], files)

@@ -6,6 +6,7 @@ file -> content (bytes)  ->  a source's Columns  ->  events (Interactions)
 import gzip
 import zlib
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +14,26 @@ import numpy as np
 from attrec_bench.data.columns import Columns
 from attrec_bench.data.interactions import Interactions, encode
 from attrec_bench.data.lines import lines, no_nul, rows
-from attrec_bench.errors import InputError, require
+from attrec_bench.errors import InputError, require, shown
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _TITLE_SEPARATORS = {".item": ("|",), ".dat": ("::", "\t")}
-"""Of files without a quoting rule, by suffix; of several the first that stands in the first line. Else: a csv."""
+"""Of files without a quoting rule, by suffix; else it is a csv. Of several the one that ends the first line's id."""
+_CSV_SEPARATORS = (",", ";", "\t")
 
 
 def content(path: Path) -> bytes:
     """The bytes of a file, uncompressed and without a byte order mark; InputError if there are none or is a NUL."""
     require(path.is_file(), "the data must be a file that exists", str(path))
+    data = _whole(path)
+    if not data.strip():
+        raise InputError(f"{path} is empty")
+    no_nul(path, data)
+    return data
+
+
+def _whole(path: Path) -> bytes:
     data = _stored(path)
     if data.startswith(_GZIP):
         try:
@@ -32,10 +42,18 @@ def content(path: Path) -> bytes:
             raise InputError(f"{path}: not a whole gzip file: {error}") from error
     while data.startswith(_BOM):  # each program that writes one may add another
         data = data.removeprefix(_BOM)
-    if not data.strip():
-        raise InputError(f"{path} is empty")
-    no_nul(path, data)
     return data
+
+
+def missing(rule: str, given: str, places: list[Path]) -> InputError:
+    """What to raise where none of ``places`` is there: the rule, where was looked, and a name near it that is there."""
+    tried = " or ".join(place for place in dict.fromkeys(map(str, places)) if place != given)
+    looked = f"; looked for {tried}" if tried else ""
+    for place in places:
+        here = [each.name for each in place.parent.iterdir()] if place.parent.is_dir() else []
+        if near := get_close_matches(place.name, here, n=1):
+            return InputError(f"{rule}, got {given!r}{looked} (did you mean {near[0]}?)")
+    return InputError(f"{rule}, got {given!r}{looked}")
 
 
 def _stored(path: Path) -> bytes:
@@ -52,7 +70,7 @@ def events(path: Path, columns: Columns, titles: str | None, min_rating: float |
     kept = columns if min_rating is None else _rated(path, columns, min_rating)
     named = None if titles is None else _titles(path.parent / titles)
     removed = len(columns.times) - len(kept.times)
-    made = encode(kept.users, kept.items, kept.times, named)
+    made = replace(encode(kept.users, kept.items, kept.times, named), clock=columns.clock)
     return made if min_rating is None else replace(made, removed={f"min_rating={min_rating:g}": removed})
 
 
@@ -70,6 +88,28 @@ def _rated(path: Path, columns: Columns, min_rating: float) -> Columns:
     return columns.take(keep)
 
 
+def titled(data: Interactions, titles: str, beside: Path | None) -> Interactions:
+    """The same data with the titles that a user's own file gives its items; one without a title shows its id.
+
+    ``titles`` is looked for next to the data, ``beside``, and then from the current folder. InputError where it is in
+    neither place or names no item at all: it is then another file, or its separator is another one.
+    """
+    given = Path(titles).expanduser()
+    places = [*([] if beside is None else [(beside.parent / given).resolve()]), given.resolve()]
+    file = next((place for place in places if place.is_file()), None)
+    if file is None:
+        raise missing("dataset.titles must be a file that exists", titles, places)
+    names = _titles(file) or {}
+    ids = data.item_ids.tolist()
+    if not any(item in names for item in ids[1:]):
+        first = shown(next(iter(names))) if names else "no line of two columns"
+        raise InputError(
+            f"dataset.titles={file}: its first two columns must be an item's id and its title, but none is of an "
+            f"item of the data, {shown(ids[1])} for one; it begins with {first}"
+        )
+    return replace(data, titles=np.array([names.get(item, item) for item in ids]))
+
+
 def _titles(path: Path) -> dict[str, str] | None:
     """Item id -> title: the first two columns of ``u.item``, ``movies.dat``, ``artists.dat`` or a csv; None if absent.
 
@@ -77,13 +117,14 @@ def _titles(path: Path) -> dict[str, str] | None:
     """
     if not path.is_file():
         return None
-    data = _stored(path).removeprefix(_BOM)
+    data = _whole(path)
+    no_nul(path, data)
     try:
         text = data.decode()
     except UnicodeDecodeError:
         text = data.decode("iso-8859-1")  # MovieLens before 2015
-    separators = _TITLE_SEPARATORS.get(path.suffix, (",",))
+    separators = _TITLE_SEPARATORS.get(path.suffix, _CSV_SEPARATORS)
     _, first = next(lines(text), (1, ""))
-    separator = next((each for each in separators if each in first), separators[0])
+    separator = min(separators, key=lambda each: first.find(each) % (len(first) + 1))  # one that is absent comes last
     named = rows(path, text, separator, quoted=path.suffix not in _TITLE_SEPARATORS)
     return {row[0]: row[1] for _, row in named if len(row) > 1}

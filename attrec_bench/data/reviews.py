@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from attrec_bench.data.columns import Columns, checked_id, typed
+from attrec_bench.data.cells import checked_id, is_finite
+from attrec_bench.data.columns import Columns, typed
 from attrec_bench.data.interactions import Interactions
-from attrec_bench.data.lines import decode, lines
+from attrec_bench.data.lines import Faults, decode, lines
 from attrec_bench.data.reading import content, events
 from attrec_bench.errors import InputError, shown
 
@@ -20,17 +21,16 @@ USER, ITEM, RATING, TIME = "reviewerID", "asin", "overall", "unixReviewTime"
 def reviews_json(path: str | Path, *, titles: str | None, min_rating: float | None) -> Interactions:
     """Reviews as J. McAuley's 2014 crawl publishes them; a review is an event, its time a whole day.
 
-    ``titles`` and ``min_rating`` are those of ``sources``. InputError names the first line that does not fit.
+    ``titles`` and ``min_rating`` are those of ``sources``. InputError names the lines that do not fit.
     """
     text = decode(Path(path), content(Path(path)))
-    users, items, times, ratings = [], [], [], []
+    read: list[tuple[str, str, float, int]] = []
+    faults = Faults(Path(path))
     for number, line in lines(text):
-        where = f"{path}, line {number}"
-        review = _object(where, line)
-        users.append(_id(where, review, USER))
-        items.append(_id(where, review, ITEM))
-        ratings.append(_number(where, review, RATING))
-        times.append(_time(where, review))
+        with faults.of_a_line():
+            read.append(_event(f"{path}, line {number}", line))
+    faults.told()
+    users, items, ratings, times = zip(*read, strict=True)
     columns = Columns(
         typed(np.array(users, dtype=str)),
         typed(np.array(items, dtype=str)),
@@ -38,6 +38,13 @@ def reviews_json(path: str | Path, *, titles: str | None, min_rating: float | No
         np.array(ratings, dtype=np.float64),
     )
     return events(Path(path), columns, titles, min_rating)
+
+
+def _event(where: str, line: str) -> tuple[str, str, float, int]:
+    """User, item, rating and time."""
+    review = _object(where, line)
+    user, item = _id(where, review, USER), _id(where, review, ITEM)
+    return user, item, _number(where, review, RATING), _time(where, review)
 
 
 def _object(where: str, line: str) -> dict[str, Any]:

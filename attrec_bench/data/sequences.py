@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from attrec_bench.data.columns import Columns, checked_id, typed
+from attrec_bench.data.cells import checked_id
+from attrec_bench.data.columns import Columns, typed
 from attrec_bench.data.interactions import Interactions
-from attrec_bench.data.lines import decode, lines
+from attrec_bench.data.lines import Faults, decode, lines
 from attrec_bench.data.reading import content, events
 from attrec_bench.errors import InputError, shown
 
@@ -29,13 +30,20 @@ def sequences(path: str | Path, *, titles: str | None, min_rating: float | None)
 def _users(path: Path) -> dict[str, list[str]]:
     """User -> items, in the order of the file."""
     histories: dict[str, list[str]] = {}
+    faults = Faults(path)
     for number, line in lines(decode(path, content(path))):
-        where = f"{path}, line {number}"
-        # not split(), which also splits at blanks that an id may hold, such as the one that is not to be broken
-        user, *items = re.split("[ \t]+", line.strip(" \t"))
-        if not items:
-            raise InputError(f"{where}: user {shown(user)} must be followed by at least one item")
-        if user in histories:
-            raise InputError(f"{where}: user {shown(user)} must have one line, this is another")
-        histories[checked_id(where, "user", user)] = [checked_id(where, "item", item) for item in items]
+        with faults.of_a_line():
+            user, items = _history(f"{path}, line {number}", line)
+            if user in histories:
+                raise InputError(f"{path}, line {number}: user {shown(user)} must have one line, this is another")
+            histories[user] = items
+    faults.told()
     return histories
+
+
+def _history(where: str, line: str) -> tuple[str, list[str]]:
+    # not split(), which also splits at blanks that an id may hold, such as the one that is not to be broken
+    user, *items = re.split("[ \t]+", line.strip(" \t"))
+    if not items:
+        raise InputError(f"{where}: user {shown(user)} must be followed by at least one item")
+    return checked_id(where, "user", user), [checked_id(where, "item", item) for item in items]

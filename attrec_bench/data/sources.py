@@ -189,9 +189,16 @@ def _place(path: Path, header: list[str], role: str, name: str) -> int:
         raise InputError(f"{path}, line 1: column {name!r} must stand once in the header, got {_listed(header)}")
     if name not in header:
         near = get_close_matches(name, header, n=1)
-        hint = f" (did you mean {role}={_listed(near)}?)" if near else ""
+        hint = f" (did you mean {role}={_listed(near)}?)" if near else _other_separator(header)
         raise InputError(f"{path}, line 1: no column {name!r} for {role}; the columns are {_listed(header)}{hint}")
     return header.index(name)
+
+
+def _other_separator(header: list[str]) -> str:
+    """The hint for a header of one column, in which another separator stands."""
+    separator = next((each for each in ";\t|," if len(header) == 1 and each in header[0]), None)
+    as_typed = r"\t" if separator == "\t" else separator
+    return f" (one column only: is \"dataset.separator='{as_typed}'\" meant? quote it as here)" if separator else ""
 
 
 def _listed(names: list[str]) -> str:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from attrec_bench.data.interactions import Interactions, Ints
-from attrec_bench.errors import require, require_choice, require_number
+from attrec_bench.data.interactions import SHARED_CLOCKS, Interactions, Ints
+from attrec_bench.errors import InputError, require, require_choice, require_number
 
 TIE_ORDERS = ("file", "file_reversed", "item", "random")
 LAST_TIES = ("last", "first")
@@ -131,8 +131,11 @@ def global_time(
     The test begins with the second that holds the event at ``test_share`` of all events from the end, validation at
     ``valid_share`` before that; no second is cut in two, so ``tie_order`` only says which event of a period is its
     first or last. Nobody learns from what happened after a cut, whoever did it. A last training learns from all events
-    before the test, here C's too. InputError where a period has no target.
+    before the test, here C's too. InputError where a period has no target, and for data whose users share no clock.
     """
+    if interactions.clock not in SHARED_CLOCKS:
+        told = "the order of a user's events" if interactions.clock == "order" else "days since each user's first event"
+        raise InputError(f"protocol=global_time needs times, and {interactions.name} gives only {told}")
     require_choice("protocol.target", target, TARGETS)
     _require_shares(valid_share=valid_share, test_share=test_share)
     ordered = interactions.take(_order(interactions, tie_order, tie_seed))
