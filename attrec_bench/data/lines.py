@@ -23,9 +23,9 @@ _BLANKS = " \t\v\f\r\n"  # what bytes.strip takes away; str.strip would also tak
 
 
 def decode(path: Path, data: bytes) -> str:
-    """UTF-8 bytes -> text; InputError names the line of the first byte that is not."""
+    """UTF-8 bytes -> text; InputError names the line of the first byte that is not, and a NUL is not either."""
     try:
-        return data.decode()
+        text = data.decode()
     except UnicodeDecodeError as error:
         where, got = f"{path}, line {_line_of(data, error.start)}", f"got byte 0x{data[error.start]:02x}"
         coding = "UTF-16" if data.startswith(_UTF16) else "WINDOWS-1252"

@@ -1,7 +1,6 @@
 """Reviews: Amazon's ``reviews_*.json.gz``, one JSON object a line -> Interactions in the order of the file."""
 
 import json
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -87,17 +86,9 @@ def _is_unicode(value: str) -> bool:
 
 def _number(where: str, review: dict[str, Any], key: str) -> float:
     value = _present(where, review, key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
         raise InputError(f"{where}: {key} must be a number, got {shown(value)}")
     return float(value)
-
-
-def _is_finite(value: float) -> bool:
-    """Whether a float64 holds it: neither NaN nor infinite, nor a whole number of hundreds of digits."""
-    try:
-        return isfinite(value)
-    except OverflowError:
-        return False
 
 
 def _time(where: str, review: dict[str, Any]) -> int:
