@@ -108,7 +108,8 @@ DATA_HELP = """\
 attrec-bench data [audit] NAME [KEY=VALUE ...]: fetch, check and describe a data set, or audit it under a protocol
 
   attrec-bench data ml-100k                      looked for in $ATTREC_BENCH_DATA/ml-100k, the cache, then downloaded
-  attrec-bench data csv dataset.path=my.csv      a file of your own; also inter (RecBole), sequences and pairs
-  attrec-bench data ml-1m dataset.k_core=5       also min_rating, min_user_events, min_item_events, duplicates=first
+  attrec-bench data csv dataset.path=my.csv      a file of your own; also inter (RecBole), sequences and pairs; their
+                                                 keys: attrec-bench run --help dataset=csv; docs/add_data.md
+  attrec-bench data ml-1m dataset.k_core=5       also min_rating, min_user_events, min_item_events, duplicates=exact
   attrec-bench data audit ml-100k protocol.tie_order=item    undefined order, repeats, recall ceiling, leaks
 """

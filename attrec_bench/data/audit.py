@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from attrec_bench.data.describe import UNTOLD, aligned, left_out, tied_events
-from attrec_bench.data.interactions import FINER, SHARED_CLOCKS, Interactions, Ints
+from attrec_bench.data.describe import CLOCK_WORDS, UNTOLD, aligned, left_out, tied_events
+from attrec_bench.data.interactions import SHARED_CLOCKS, Interactions, Ints
 from attrec_bench.data.splits import Split
 
 
@@ -85,14 +85,6 @@ def footnote(made: Audit) -> dict[str, float | None]:
     """The few figures that a record keeps for the caption of its table."""
     values = asdict(made)
     return {name: values[name] for name in FOOTNOTE}
-
-
-CLOCK_WORDS = {
-    **{unit: f"{unit}s" for unit in FINER},
-    "day": "whole days",
-    "relative day": "whole days since each user's own first event",
-    "order": "none, only the order of each user's events",
-}
 
 
 def told(made: Audit, data: Interactions) -> str:

@@ -1,13 +1,23 @@
 """What a data set holds, in words: the facts a reader of a table needs about its data."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 import numpy as np
 
-from attrec_bench.data.interactions import Interactions
+from attrec_bench.data.interactions import FINER, SHARED_CLOCKS, Interactions
 
+EPOCH = datetime(1970, 1, 1)
+SECONDS_A_YEAR = 365.2425 * 86_400
 UNDEFINED, UNDEFINED_LAST = "events whose order is undefined", "users whose last event is undefined"
 UNTOLD = "unknown, the data do not tell where their order was free"
+
+CLOCK_WORDS = {
+    **{unit: f"{unit}s" for unit in FINER},
+    "day": "whole days",
+    "relative day": "whole days since each user's own first event",
+    "order": "none, only the order of each user's events",
+}
 
 
 def describe(data: Interactions) -> str:
@@ -23,6 +33,7 @@ def describe(data: Interactions) -> str:
         "interactions": f"{len(data):,} (density {density:.2%})",
         **left_out(data, "interactions"),
         "events a user": f"{lengths.min()} to {lengths.max():,}, median {np.median(lengths):g}",
+        "times": _times(data),
         "users with fewer than 3 events": f"{int((lengths < 3).sum()):,} (they train only)",
         "repeated (user, item) pairs": f"{len(data) - pairs:,}",
         UNDEFINED: f"{tied / len(data):.1%} share their time with another of the same user",
@@ -45,6 +56,21 @@ REPEATS = {
 def left_out(data: Interactions, events: str) -> dict[str, str]:
     """How many events each filter took, and which, in a table's words for them."""
     return {f"left out by {by}": f"{count:,} {events}{REPEATS.get(by, '')}" for by, count in data.removed.items()}
+
+
+def _times(data: Interactions) -> str:
+    """What the times are and which the first and the last; as dates too, which shows at once a clock that is none."""
+    if data.clock not in SHARED_CLOCKS or not len(data):
+        return CLOCK_WORDS[data.clock]
+    per_second = 1000 ** FINER.index(data.clock) if data.clock in FINER else 1
+    ends = [int(data.times.min()), int(data.times.max())]
+    years = [1970 + end / per_second / SECONDS_A_YEAR for end in ends]
+    dates = ""
+    if all(2 <= year < 9999 for year in years):  # what a datetime holds, with a year to spare
+        first, last = (f"{EPOCH + timedelta(seconds=end // per_second):%Y-%m-%d}" for end in ends)
+        counted = "in seconds" if data.clock == "day" else "counted"
+        dates = f" ({first} to {last}, if {counted} from 1970)"
+    return f"{CLOCK_WORDS[data.clock]}, {ends[0]} to {ends[1]}{dates}"
 
 
 def _titles(data: Interactions) -> dict[str, str]:
