@@ -2,13 +2,14 @@
 
 import inspect
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from attrec_bench import targets
@@ -18,7 +19,7 @@ from attrec_bench.data.splits import Split
 from attrec_bench.errors import InputError, require_bool, require_whole
 from attrec_bench.evaluation.candidates import PLAIN, Ranking
 from attrec_bench.outside import place_of
-from attrec_bench.promises import require_keywords, require_parts
+from attrec_bench.promises import require_keywords, require_known, require_parts, require_taken
 from attrec_bench.results import machine
 from attrec_bench.results.code import code_version
 from attrec_bench.results.record import consumed, identity
@@ -26,6 +27,9 @@ from attrec_bench.training.batches import generator
 
 SHORT_NAMES = ("w", "gamma", "maxlen")
 FACTS = ("n_users", "n_items", "generator")
+CALLED_WITH = ("params", "interactions")
+"""What an optimiser and a split are called with, which no configuration gives."""
+OF_EVERY_PROTOCOL = ("candidates", "candidates_seed", "ties", "tie_draws", "refit", "name", "split")
 WHERE_AND_HOW_READ = (
     *("path", "folder", "layouts", "url", "sha256", "members", "counts"),
     *("read", "user", "item", "time", "rating", "separator", "titles", "clock"),
@@ -64,6 +68,7 @@ def plan(config: DictConfig, name: str) -> Plan:
     """
     settled = with_short_names(config, name)
     require_whole("seed", settled.seed, 0)
+    require_read(settled)
     require_bool("protocol.refit", settled.protocol.refit)
     device = torch.device(device_name(settled.device))
     kind = class_of(settled.model._target_)
@@ -88,12 +93,23 @@ def plan(config: DictConfig, name: str) -> Plan:
     )
 
 
+def require_read(config: DictConfig) -> None:
+    """Raise InputError for a setting of the training or of the protocol that nothing reads."""
+    lines = (targets.conf_folder() / "train" / "default.yaml").read_text()
+    require_known("train", map(str, config.train), re.findall(r"^(\w+):", lines, re.MULTILINE))
+    split = str(OmegaConf.to_container(config.protocol.split, resolve=False))
+    its_own = dict.fromkeys(re.findall(r"\$\{protocol\.(\w+)\}", split))
+    require_known(f"protocol={config.protocol.name}", map(str, config.protocol), [*its_own, *OF_EVERY_PROTOCOL])
+
+
 def build(node: DictConfig, **facts: Any) -> Any:
     """Make the object that a node names; facts that only the data know go in as keywords.
 
-    Raises InputError for a target that is neither the suite's nor named by the user.
+    Raises InputError for a target that is neither the suite's nor named by the user, and for a keyword that it
+    does not take.
     """
     targets.check(OmegaConf.to_container(node, resolve=True))
+    require_taken(get_object(node._target_), [key for key in map(str, node) if not key.startswith("_")], CALLED_WITH)
     return instantiate(node, **facts, _convert_="all")
 
 

@@ -6,7 +6,7 @@ Shapes: as in contract.py; n rows that are looked at.
 """
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -63,18 +63,37 @@ def learnable(model: Any) -> Iterator[bool]:
 
 def require_keywords(kind: type, given: Iterable[str], facts: Iterable[str]) -> None:
     """Raise InputError unless the keywords given are those of the class's constructor; facts are nobody's to give."""
-    takes = {name: each for name, each in inspect.signature(kind).parameters.items() if name not in set(facts)}
-    named = [name for name, each in takes.items() if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
-    if all(each.kind != each.VAR_KEYWORD for each in takes.values()):
-        for key in given:
-            if key not in named:
-                found = get_close_matches(key, named, n=1)
-                hint = f" (did you mean {found[0]!r}?)" if found else ""
-                raise InputError(f"{kind.__name__} takes {', '.join(named) or 'no keyword'}, got {key!r}{hint}")
+    require_taken(kind, given, facts)
+    takes, named = inspect.signature(kind).parameters, keywords(kind, facts)
     missing = [name for name in named if takes[name].default is inspect.Parameter.empty and name not in set(given)]
     if missing:
         written = " ".join(f"+model.{name}=VALUE" for name in missing)
         raise InputError(f"{kind.__name__} takes {', '.join(named)}, got no {', '.join(missing)}: {written}")
+
+
+def require_taken(made: Callable[..., Any], given: Iterable[str], facts: Iterable[str] = ()) -> None:
+    """Raise InputError for a keyword that the class or function does not take; facts are nobody's to give."""
+    if all(each.kind != each.VAR_KEYWORD for each in inspect.signature(made).parameters.values()):
+        require_known(made.__name__, given, keywords(made, facts))
+
+
+def require_known(what: str, given: Iterable[str], known: Sequence[str]) -> None:
+    """Raise InputError, with the known names, for a name that is none of them."""
+    for key in given:
+        if key not in known:
+            found = get_close_matches(key, known, n=1)
+            hint = f" (did you mean {found[0]!r}?)" if found else ""
+            raise InputError(f"{what} takes {', '.join(known) or 'no keyword'}, got {key!r}{hint}")
+
+
+def keywords(made: Callable[..., Any], facts: Iterable[str]) -> list[str]:
+    """Return the names of the keywords that a class or function takes, less the facts."""
+    takes = inspect.signature(made).parameters.items()
+    return [
+        name
+        for name, each in takes
+        if name not in set(facts) and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+    ]
 
 
 def near(kind: type, wanted: str) -> str:

@@ -58,6 +58,7 @@ def report_verb(arguments: list[str]) -> None:
     if wants_help(arguments, REPORT_HELP):
         return
     from attrec_bench.report.verb import Asked, report
+    from attrec_bench.training.progress import waiting
 
     chosen = pairs(arguments)
     out, runs = Path(chosen.pop("out", "report.html")), runs_folder(chosen.pop("runs", None))
@@ -65,7 +66,9 @@ def report_verb(arguments: list[str]) -> None:
     require_choice("published", shown := chosen.pop("published", "true"), ("true", "false"))
     given = {key: chosen.pop(key) for key in ("metrics", "against", "test", "storage") if key in chosen}
     path = chosen.pop("dataset.path", None)
-    text = report(runs, chosen, Asked(**given, tuned=tuned == "true", published=shown == "true", path=path))
+    asked = Asked(**given, tuned=tuned == "true", published=shown == "true", path=path)
+    with waiting("writing the report: tables, tests and pictures"):
+        text = report(runs, chosen, asked)
     out.write_text(text, encoding="utf-8")
     print(f"wrote {out} ({len(text.encode()) / 1024:.0f} KiB)")
 
@@ -75,12 +78,15 @@ def why_verb(arguments: list[str]) -> None:
     if wants_help(arguments, WHY_HELP):
         return
     from attrec_bench.report.verb import account_of
+    from attrec_bench.training.progress import waiting
 
     chosen = pairs(arguments)
     if "metric" not in chosen:
         raise InputError(f"why needs metric=..., as metric=HR@10, got {' '.join(arguments) or 'nothing'}")
     metric, row, against, runs = (chosen.pop(key, None) for key in ("metric", "row", "against", "runs"))
-    print(account_of(runs_folder(runs), chosen, str(metric), row, against), end="")
+    with waiting("reading the records and comparing"):
+        text = account_of(runs_folder(runs), chosen, str(metric), row, against)
+    print(text, end="")
 
 
 def recommend_verb(arguments: list[str]) -> None:
@@ -107,10 +113,14 @@ def explain_verb(arguments: list[str]) -> None:
     if wants_help(arguments, EXPLAIN_HELP):
         return
     from attrec_bench.explain import explain
+    from attrec_bench.training.progress import waiting
 
     given = only(pairs(arguments), ("run", "metrics", "runs", "dataset.path", "trust"))
     trust(given)
-    print(explain(runs_folder(given.pop("runs", None)), given), end="")
+    runs = runs_folder(given.pop("runs", None))
+    with waiting("ranking under each choice"):
+        text = explain(runs, given)
+    print(text, end="")
 
 
 def data_verb(arguments: list[str]) -> None:

@@ -1,6 +1,7 @@
 """One run from a configuration to a record: what it consumes, what it leaves behind, and that it repeats."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from attrec_bench.configuration import composed
 from attrec_bench.errors import InputError
 from attrec_bench.evaluation.metrics import means
 from attrec_bench.evaluation.ranks import queries, ranks
-from attrec_bench.plan import plan
+from attrec_bench.plan import plan, require_read
 from attrec_bench.results import store
 from attrec_bench.results.record import Record
 from attrec_bench.run import learnt, run
@@ -235,3 +236,26 @@ def test_a_seed_is_a_whole_number(seed: str) -> None:
 def test_windows_of_sequences_are_for_models_that_learn_at_every_position() -> None:
     with pytest.raises(InputError, match=r"train\.windows=sequences is for .*every_position, got AttRec"):
         identity("train.windows=sequences")
+
+
+UNREAD = {
+    "+train.batchsize=1": "train takes optimizer, epochs, .*, got 'batchsize' (did you mean 'batch_size'?)",
+    "+train.optimizer.rate=1": "Adagrad takes lr, .*, got 'rate'",
+    "+protocol.refits=true": "protocol=leave_one_out takes tie_order, .*, got 'refits' (did you mean 'refit'?)",
+    "+protocol.test_share=0.2": "protocol=leave_one_out takes .*, got 'test_share'",
+    "+protocol.split.target=last": "leave_one_out takes tie_order, last_tie, tie_seed, got 'target'",
+    "+dataset.n_user=7": "planted takes name, n_users, .*, got 'n_user' (did you mean 'n_users'?)",
+}
+
+
+@pytest.mark.parametrize("override", UNREAD)
+def test_a_setting_that_nothing_reads_is_refused(override: str) -> None:
+    """It would stand in the record, and its reader would think that it did something."""
+    told = re.escape(UNREAD[override]).replace(r"\.\*", ".*")
+    with pytest.raises(InputError, match=told):
+        plan(composed([*SMALL, override]), "attrec")
+
+
+def test_what_a_protocol_reads_may_be_given_by_name() -> None:
+    require_read(composed([*SMALL, "protocol=global_time", "++protocol.target=first", "++protocol.tie_seed=1"]))
+    require_read(composed([*SMALL, "protocol=ratio", "++protocol.train_share=0.6", "++train.epochs=1"]))
