@@ -25,6 +25,7 @@ attrec-bench table [KEY=VALUE ...]: comparison tables of the recorded runs, one 
   dataset=ml-100k model=attrec,bprmf       only these; any key of the records works: protocol.tie_order=file model.w=0.2
   metrics=HR@10,NDCG@10,MRR                columns
   against=caser                            the baseline of all comparisons, a row; unless said the strongest one
+  ours=mine                                whose line "Improv." it is; unless said that of the best of your models
   test=sign-flip|wilcoxon                  paired test over users; Holm's correction over each table
   format=terminal|markdown|latex|csv|csv-wide|html    terminal unless said
   tuned=true                               only the winners of sweeps, with what their search has cost
@@ -39,7 +40,7 @@ each value its runs, differences with intervals, HR@k, learning curves, curves o
 
   dataset=ml-100k model=attrec,bprmf       only these; any key of the records works, as in `table`
   metrics=HR@10,NDCG@10,MRR                columns
-  against=caser  test=wilcoxon  tuned=true  published=false    as in `table`
+  against=caser  ours=mine  test=wilcoxon  tuned=true  published=false    as in `table`
   storage=FILE                             where the studies of sweeps lie, if not in the runs folder
   dataset.path=FILE                        where the runs' data lie now, if not where they lay (for the attention)
   out=FILE                                 report.html unless said

@@ -34,7 +34,7 @@ def table_verb(arguments: list[str]) -> None:
 
     chosen = pairs(arguments)
     out, metrics, runs, against = (chosen.pop(key, None) for key in ("out", "metrics", "runs", "against"))
-    form, test = chosen.pop("format", "terminal"), chosen.pop("test", "sign-flip")
+    form, test, ours = chosen.pop("format", "terminal"), chosen.pop("test", "sign-flip"), chosen.pop("ours", None)
     tuned, shown = chosen.pop("tuned", "false"), chosen.pop("published", "true")
     require_choice("tuned", tuned, ("true", "false"))
     require_choice("published", shown, ("true", "false"))
@@ -43,7 +43,7 @@ def table_verb(arguments: list[str]) -> None:
     records = select(every, chosen, bounds=True)
     records = ledger.tuned(records, ledgers) if tuned == "true" else records
     made = tables(records, DEFAULT_METRICS if metrics is None else metrics.split(","), lacking(every, chosen))
-    made = compared(made, against, test)
+    made = compared(made, against, test, ours)
     made = ledger.footed(with_published(made) if shown == "true" else made, ledgers)
     made = made if form in SHEETS else with_settings(made)
     text = render(made, form, color=out is None and sys.stdout.isatty())
@@ -64,7 +64,7 @@ def report_verb(arguments: list[str]) -> None:
     out, runs = Path(chosen.pop("out", "report.html")), runs_folder(chosen.pop("runs", None))
     require_choice("tuned", tuned := chosen.pop("tuned", "false"), ("true", "false"))
     require_choice("published", shown := chosen.pop("published", "true"), ("true", "false"))
-    given = {key: chosen.pop(key) for key in ("metrics", "against", "test", "storage") if key in chosen}
+    given = {key: chosen.pop(key) for key in ("metrics", "against", "ours", "test", "storage") if key in chosen}
     path = chosen.pop("dataset.path", None)
     asked = Asked(**given, tuned=tuned == "true", published=shown == "true", path=path)
     with waiting("writing the report: tables, tests and pictures"):

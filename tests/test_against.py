@@ -50,6 +50,25 @@ def test_a_comparison_by_hand() -> None:
     assert table.improvement == Improvement("attrec", "caser", (0.9 / 0.5 - 1,))
 
 
+def test_the_improvement_is_that_of_the_row_that_is_named() -> None:
+    table = against(contest(), ("HR@10",), ours="bprmf")
+    assert table.improvement == Improvement("bprmf", "caser", (0.1 / 0.5 - 1,))
+    assert against(contest(), ("HR@10",), ours="attrec") == against(contest(), ("HR@10",))
+
+
+@pytest.mark.parametrize(
+    ("ours", "told"),
+    [
+        ("mine", r"ours must be a row of the table \(.*\), got 'mine'"),
+        ("caser", "ours must be one of bprmf, attrec, which are compared, got 'caser'"),
+        ("popularity", "ours must be one of bprmf, attrec, which are compared, got 'popularity'"),
+    ],
+)
+def test_no_improvement_over_itself_nor_of_a_floor(ours: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        against(contest(), ours=ours)
+
+
 def test_without_correction_the_dagger_would_stand() -> None:
     # five users differ: p = 2 / 32 is not enough; six: 2 / 64 = .031 is, alone, and times 2 is not
     def pair(hits: int, *others: Record) -> Table:

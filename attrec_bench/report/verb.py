@@ -25,6 +25,7 @@ class Asked:
 
     metrics: str | None = None
     against: str | None = None
+    ours: str | None = None
     test: str = SIGN_FLIP
     tuned: bool = False
     published: bool = True
@@ -39,7 +40,7 @@ def report(runs: Path, filters: Mapping[str, str], asked: Asked) -> str:
     records = select(every, filters, bounds=True)
     records = ledger.tuned(records, ledgers) if asked.tuned else records
     metrics = DEFAULT_METRICS if asked.metrics is None else asked.metrics.split(",")
-    made = compared(tables(records, metrics, lacking(every, filters)), asked.against, asked.test)
+    made = compared(tables(records, metrics, lacking(every, filters)), asked.against, asked.test, asked.ours)
     made = with_settings(ledger.footed(with_published(made) if asked.published else made, ledgers))
     materials = []
     for place, table in enumerate(made):

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from attrec_bench.errors import InputError, require_choice
+from attrec_bench.errors import InputError, require, require_choice
 from attrec_bench.evaluation.comparison import SIGN_FLIP, TESTS, Comparison, compare
 from attrec_bench.evaluation.metrics import per_user
 from attrec_bench.evaluation.statistics import FLIPS, LEVEL, POWER, Array
@@ -36,36 +36,47 @@ AT_ODDS = (
 )
 
 
-def compared(tables: Sequence[Table], against: str | None = None, test: str = SIGN_FLIP) -> list[Table]:
+def compared(
+    tables: Sequence[Table], against: str | None = None, test: str = SIGN_FLIP, ours: str | None = None
+) -> list[Table]:
     """Each table with its comparisons. ``against`` names the baseline, a row or a model that has one row.
 
     Without it the baseline is the row with the highest value in the first column among the baselines, floors too; in a
-    table without baselines, among its models. Raises InputError where no table has ``against`` and for an unknown test.
+    table without baselines, among its models. ``ours`` names in the same way whose improvement over the baseline the
+    last line tells; without it that of the best model that is no baseline. Raises InputError where no table has these
+    rows, where both are one row, and for an unknown test.
     """
     require_choice("test", test, TESTS)
-    if against is not None and not any(_named(table, against) for table in tables):
-        labels = sorted({row.label for table in tables for row in table.rows})
-        raise InputError(f"against must be a row of the table ({', '.join(labels)}), got {against!r}")
-    return [_compared(_below_popularity(table), against, test) for table in tables]
+    for key, name in (("against", against), ("ours", ours)):
+        if name is not None and not any(_named(table, name) for table in tables):
+            labels = sorted({row.label for table in tables for row in table.rows})
+            raise InputError(f"{key} must be a row of the table ({', '.join(labels)}), got {name!r}")
+    return [_compared(_below_popularity(table), against, test, ours) for table in tables]
 
 
-def _compared(table: Table, against: str | None, test: str) -> Table:
+def _compared(table: Table, against: str | None, test: str, ours: str | None) -> Table:
     baseline = _named(table, against) if against is not None else _strongest(table)
     rows = [row for row in table.rows if row.kind == MODEL and row is not baseline]
     if baseline is None or not rows:
         return table
+    named = None if ours is None else _named(table, ours)
+    models = [row.label for row in rows]
+    require(
+        named is None or named.label in models, f"ours must be one of {', '.join(models)}, which are compared", ours
+    )
     alike, notes = _comparable(baseline, rows)
     values = {
         (row.label, metric): user_values(row.records, metric) for row in (baseline, *alike) for metric in table.metrics
     }
     found = compare(values, baseline.label, table.metrics, np.random.default_rng(SEED), test)
-    ours, shown = _challenger(alike), [_marked(row, table.metrics, found) for row in table.rows]
+    challenger = _challenger(alike) if named is None else next((row for row in alike if row is named), None)
+    shown = [_marked(row, table.metrics, found) for row in table.rows]
     marked = {row.label: row.records for row in shown if any({BETTER, WORSE} & set(cell.marks) for cell in row.cells)}
     return replace(
         table,
         rows=tuple(shown),
         comparisons=tuple(found),
-        improvement=None if ours is None else _improvement(ours, baseline),
+        improvement=None if challenger is None else _improvement(challenger, baseline),
         notes=(
             *(*table.notes, *notes, *_explained(found, against is None, test, table.metrics)),
             *cautions.one_seed(marked, baseline.records),
