@@ -73,6 +73,7 @@ def some_batch(model: Learner, data: Interactions) -> Batch:
         batch_size=64,
         negatives=1,
         negatives_from="unseen",
+        negatives_redrawn=True,
         drop_last=False,
         seed=0,
         device=CPU,

@@ -217,7 +217,7 @@ def training_of(train: Mapping[str, Any], model: Scorer) -> dict[str, Any]:
     if model.maxlen == 0:
         unused["windows"] = "padded"
     if not getattr(model, "uses_negatives", True):
-        unused |= {"negatives": 0, "negatives_from": "all"}
+        unused |= {"negatives": 0, "negatives_from": "all", "negatives_redrawn": True}
     if getattr(model, "every_position", False):
         unused["windows"] = "sequences"
     settings = dict(train) | unused

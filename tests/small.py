@@ -35,6 +35,7 @@ def batches_of(data: Interactions, maxlen: int, T: int, **changed: Any) -> Batch
         "batch_size": 64,
         "negatives": 1,
         "negatives_from": "unseen",
+        "negatives_redrawn": True,
         "drop_last": False,
         "seed": 0,
         "device": torch.device("cpu"),

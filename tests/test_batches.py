@@ -13,7 +13,14 @@ from attrec_bench.training.batches import Unseen, all_but_targets, batches, deri
 from tests.small import histories, random_histories
 
 CPU = torch.device("cpu")
-SETTINGS: dict[str, Any] = {"negatives": 1, "negatives_from": "unseen", "drop_last": False, "seed": 0, "device": CPU}
+SETTINGS: dict[str, Any] = {
+    "negatives": 1,
+    "negatives_from": "unseen",
+    "negatives_redrawn": True,
+    "drop_last": False,
+    "seed": 0,
+    "device": CPU,
+}
 
 
 def rows(lists: list[list[int]], maxlen: int, T: int, windows: str) -> set[tuple[tuple[int, ...], tuple[int, ...]]]:
@@ -137,6 +144,38 @@ def test_a_user_who_has_met_every_item_is_named() -> None:
         Unseen.of(histories([[1], [1, 2, 3]], 3), CPU)
 
 
+@pytest.mark.parametrize("windows", ["padded", "sequences"])
+@pytest.mark.parametrize("redrawn", [True, False])
+def test_a_window_keeps_its_negatives_where_they_are_not_redrawn(
+    redrawn: bool, windows: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In another order and in other batches, an epoch shows each window with the negatives of the one before."""
+    monkeypatch.setattr("attrec_bench.training.batches.CHUNK", 7)
+    data, T = random_histories(8, 30, seed=3, shortest=4), 2
+    made = batches(data, maxlen=2, T=T, windows=windows, batch_size=5, **SETTINGS | {"negatives_redrawn": redrawn})
+
+    def shown(epoch: int) -> list[list[tuple[int, ...]]]:
+        return [
+            [(int(user), *window, *target), tuple(drawn)]
+            for batch in made.epoch(epoch)
+            for user, window, target, drawn in zip(
+                batch.users.tolist(),
+                batch.windows.tolist(),
+                batch.targets.tolist(),
+                batch.negatives.tolist(),
+                strict=True,
+            )
+        ]
+
+    first, second = shown(1), shown(2)
+    assert first != second, "the order is another one in each epoch"
+    assert [each[0] for each in sorted(first)] == [each[0] for each in sorted(second)]
+    assert (sorted(first) == sorted(second)) is not redrawn
+    for (user, *_), drawn in first:
+        assert not set(drawn) & set(data.items[data.users == user].tolist())
+        assert len(drawn) == T
+
+
 def test_seeds_of_different_purposes_differ() -> None:
     seeds = {
         derived_seed(seed, purpose, n) for seed in range(3) for purpose in ("order", "negatives") for n in range(3)
@@ -150,6 +189,7 @@ def test_seeds_of_different_purposes_differ() -> None:
         ({"batch_size": 0}, "train.batch_size must be a whole number of at least 1, got 0"),
         ({"negatives": 1.5}, "train.negatives must be a whole number of at least 0, got 1.5"),
         ({"drop_last": "no"}, "train.drop_last must be true or false, got 'no'"),
+        ({"negatives_redrawn": 0}, "train.negatives_redrawn must be true or false, got 0"),
         ({"negatives_from": "unsen"}, "did you mean 'unseen'"),
         ({"windows": "whole"}, "train.windows must be one of full, padded, sequences, got 'whole'"),
         ({"windows": "sequences"}, "train.windows=sequences needs T = maxlen of at least 1, got T=1 and maxlen=2"),

@@ -6,7 +6,8 @@ Shapes: E training events, U users, I items, B windows in a batch, L window leng
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ from attrec_bench.kernels.gathering import seen_before, slices
 
 WINDOWS = ("full", "padded", "sequences")
 NEGATIVES = ("unseen", "all_but_targets", "all")
+CHUNK = 1 << 16
+"""Windows for which negatives that are kept are drawn at a time."""
 
 
 def derived_seed(seed: int, purpose: str, number: int = 0) -> int:
@@ -144,6 +147,7 @@ class Batches:
     batch_size: int
     negatives: int
     negatives_from: str
+    negatives_redrawn: bool
     drop_last: bool
     seed: int
 
@@ -157,12 +161,25 @@ class Batches:
         device = self.items.device
         order = generator(self.seed, "order", number, device)
         random = generator(self.seed, "negatives", number, device)
-        shuffled = self.firsts.index_select(0, torch.randperm(len(self.firsts), generator=order, device=device))
+        shuffled = torch.randperm(len(self.firsts), generator=order, device=device)
         for b in range(len(self)):
-            yield self.gather(shuffled[b * self.batch_size : (b + 1) * self.batch_size].long(), random)
+            windows = shuffled[b * self.batch_size : (b + 1) * self.batch_size]
+            batch = self.gather(self.firsts.index_select(0, windows).long())
+            kept = None if self.kept is None else self.kept.index_select(0, windows).long()
+            yield replace(batch, negatives=self.draw(batch.users, batch.targets, random) if kept is None else kept)
 
-    def gather(self, firsts: Tensor, random: torch.Generator) -> Batch:
-        """Events right after the windows [B] -> Batch."""
+    @cached_property
+    def kept(self) -> Tensor | None:
+        """[n, T * negatives] int32: the negatives that each window keeps in all epochs; None where they are redrawn."""
+        if self.negatives_redrawn or not self.negatives:
+            return None
+        random = generator(self.seed, "negatives", 0, self.items.device)
+        parts = (self.firsts[start : start + CHUNK] for start in range(0, len(self.firsts), CHUNK))
+        gathered = (self.gather(firsts.long()) for firsts in parts)
+        return torch.cat([self.draw(each.users, each.targets, random).int() for each in gathered])
+
+    def gather(self, firsts: Tensor) -> Batch:
+        """Events right after the windows [B] -> Batch without negatives."""
         # index_select: twice as fast as indexing with brackets
         users = self.users.index_select(0, firsts).long()
         starts, ends = self.offsets.index_select(0, users), self.offsets.index_select(0, users + 1)
@@ -172,7 +189,7 @@ class Batches:
         else:
             targets = slices(self.items, firsts, range(self.T), starts, ends)
         windows = slices(self.items, firsts, range(-self.maxlen, 0), starts, ends)
-        return Batch(users, windows, targets, self.draw(users, targets, random))
+        return Batch(users, windows, targets, targets.new_empty(len(targets), 0))
 
     def draw(self, users: Tensor, targets: Tensor, random: torch.Generator) -> Tensor:
         """Users [B], targets [B, T] -> negatives [B, T * negatives]."""
@@ -195,6 +212,7 @@ def batches(
     batch_size: int,
     negatives: int,
     negatives_from: str,
+    negatives_redrawn: bool,
     drop_last: bool,
     seed: int,
     device: torch.device,
@@ -203,6 +221,7 @@ def batches(
     require_whole("train.batch_size", batch_size, 1)
     require_whole("train.negatives", negatives, 0)
     require_bool("train.drop_last", drop_last)
+    require_bool("train.negatives_redrawn", negatives_redrawn)
     require_choice("train.negatives_from", negatives_from, NEGATIVES)
     if windows == "sequences" and not T == maxlen >= 1:
         raise InputError(f"train.windows=sequences needs T = maxlen of at least 1, got T={T} and maxlen={maxlen}")
@@ -222,6 +241,7 @@ def batches(
         batch_size=batch_size,
         negatives=negatives,
         negatives_from=negatives_from,
+        negatives_redrawn=negatives_redrawn,
         drop_last=drop_last,
         seed=seed,
     )
