@@ -113,7 +113,8 @@ def run_job(config: "DictConfig", settings: Any) -> None:
     named(settings.overrides.task)
     if config.tracking.uri != "off":
         store_uri(Path(config.runs), config.tracking.uri)  # an address that cannot be one is told before training
-    command = shlex.join(["attrec-bench", "run", *settings.overrides.task])
+    typed = [each for each in settings.overrides.task if not each.startswith("force=")]  # a command that repeats finds
+    command = shlex.join(["attrec-bench", "run", *typed])
     record, found = run(config, model_name(config, settings.runtime.choices["model"]), command)
     shown = "  ".join(f"{name} {record.metrics['test'][name]:.4f}" for name in ("HR@10", "HR@50", "NDCG@10", "MRR"))
     seed = "-" if record.config["seed"] is None else record.config["seed"]

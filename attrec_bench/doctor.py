@@ -71,12 +71,14 @@ def data() -> Iterator[Finding]:
         yield Finding(
             BROKEN, f"{VARIABLE}={shared} is no folder", "set it to the folder of your data sets, or unset it"
         )
+    found: set[str] = set()
     for place in filter(Path.is_dir, [*([Path(shared).expanduser()] if shared else []), cache]):
         folders = sorted(each for each in place.iterdir() if each.is_dir() and not each.name.startswith("."))
         held = {each.name: holds_a_file(each) for each in folders}
         names = [name for name, there in held.items() if there]
         yield Finding(GOOD if names else NOTE, f"data in {place}: {', '.join(names) or 'none'}")
-        empty = [name for name, there in held.items() if not there]
+        found |= set(names)
+        empty = [name for name, there in held.items() if not there and name not in found]
         if empty:
             yield Finding(
                 NOTE, f"without a file of data in {place}: {', '.join(empty)}", "attrec-bench data NAME fetches it"

@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import torch
 from omegaconf import DictConfig
 
@@ -29,6 +31,8 @@ from attrec_bench.training.progress import reporter
 from attrec_bench.training.trainer import Keeper, Optimizer, Progress, as_module, fit, monitored
 
 WEIGHTS = "weights.pt"
+
+log = logging.getLogger(__name__)
 
 Keep = Callable[[torch.nn.Module, torch.device], AbstractContextManager[Keeper | None]]
 """Opens what keeps the state of a training of this model."""
@@ -57,9 +61,21 @@ def run(config: DictConfig, name: str, command: str) -> tuple[Record, bool]:
             return found, True
         model, record = trained(planned, command, checkpoint.Place(root, planned.identity, config.checkpoint))
         record = replace(record, created=store.in_order(root, record.created, found))
+        if found is not None:
+            log.info("%s", repeated(found, record))
         store.save(root, record, lambda folder: save_weights(model, folder / WEIGHTS), force=config.force)
         checkpoint.discard(root, planned.identity)
         return record, False
+
+
+def repeated(before: Record, again: Record) -> str:
+    """Say whether a run that was trained again has led to the same ranks."""
+    run = f"run {again.identity[:16]} was trained again"
+    if np.array_equal(before.ranks, again.ranks):
+        return f"{run}, to the same rank of every target as recorded"
+    moved = float(np.mean(before.ranks != again.ranks))
+    old, new = (each.metrics["test"]["MRR"] for each in (before, again))
+    return f"{run}, to other ranks for {moved:.1%} of the targets: MRR {new:.6f}, recorded was {old:.6f}"
 
 
 def validated(config: DictConfig, name: str, watch: Callable[[dict[str, float]], None]) -> float:

@@ -59,9 +59,9 @@ def test_the_improvement_is_that_of_the_row_that_is_named() -> None:
 @pytest.mark.parametrize(
     ("ours", "told"),
     [
-        ("mine", r"ours must be a row of the table \(.*\), got 'mine'"),
-        ("caser", "ours must be one of bprmf, attrec, which are compared, got 'caser'"),
-        ("popularity", "ours must be one of bprmf, attrec, which are compared, got 'popularity'"),
+        ("mine", r"ours, a row of the table, must be one of .*, got 'mine'"),
+        ("caser", r"ours must be a model that is compared with caser \(bprmf, attrec\), got 'caser'"),
+        ("popularity", r"ours must be a model that is compared with caser \(bprmf, attrec\), got 'popularity'"),
     ],
 )
 def test_no_improvement_over_itself_nor_of_a_floor(ours: str, told: str) -> None:
@@ -93,7 +93,10 @@ def test_against_names_another_baseline() -> None:
     assert {each.baseline for each in table.comparisons} == {"bprmf"}
     assert table.improvement == Improvement("attrec", "bprmf", (0.9 / 0.1 - 1,))
     assert "strongest" not in " ".join(table.notes)
-    with pytest.raises(InputError, match=r"against must be a row .*\(attrec, bprmf, caser, popularity\), got 'casr'"):
+    with pytest.raises(
+        InputError,
+        match=r"against, a row .*, must be one of attrec, bprmf, caser, popularity, got 'casr' \(did you mean 'caser'",
+    ):
         against(contest(), against="casr")
     with pytest.raises(InputError, match="test must be one of sign-flip, wilcoxon, got 't'"):
         against(contest(), test="t")

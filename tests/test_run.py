@@ -1,12 +1,15 @@
 """One run from a configuration to a record: what it consumes, what it leaves behind, and that it repeats."""
 
+import logging
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from attrec_bench import run as run_module
 from attrec_bench.configuration import composed
 from attrec_bench.errors import InputError
 from attrec_bench.evaluation.metrics import means
@@ -137,7 +140,10 @@ def test_the_seed_of_a_random_model_counts_and_so_does_a_random_order() -> None:
     assert identity(random, "protocol.tie_seed=1") != identity(random, "protocol.tie_seed=2")
 
 
-def test_a_finished_run_is_found_and_force_repeats_it_to_the_same_ranks(tmp_path: Path) -> None:
+def test_a_finished_run_is_found_and_force_repeats_it_to_the_same_ranks(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     first, found = recorded(tmp_path)
     assert not found
     again, found = recorded(tmp_path)
@@ -147,7 +153,16 @@ def test_a_finished_run_is_found_and_force_repeats_it_to_the_same_ranks(tmp_path
     assert not found
     assert repeated.ranks.tolist() == first.ranks.tolist()
     assert repeated.created >= first.created
+    assert f"run {first.identity[:16]} was trained again, to the same rank of every target as recorded" in caplog.text
     assert len(store.read_all(tmp_path)) == 1
+
+
+def test_a_run_that_was_trained_again_to_other_ranks_says_how_far_they_moved(tmp_path: Path) -> None:
+    record, _ = recorded(tmp_path, model="popularity")
+    other = record.ranks.copy()
+    other[: len(other) // 4] += 1
+    told = run_module.repeated(record, replace(record, ranks=other))
+    assert f"to other ranks for {len(other) // 4 / len(other):.1%} of the targets" in told
 
 
 def test_a_record_holds_what_the_run_was(tmp_path: Path) -> None:

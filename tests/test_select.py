@@ -48,6 +48,8 @@ def test_selected_records_are_those_asked_for_in_their_order() -> None:
             "a filter must be a key of the records such as dataset, model, protocol, seed, .*, "
             r"got 'modle' \(did you mean 'model'\?\)",
         ),
+        ({"metric": "HR@10"}, r"a filter must be a key .*, got 'metric' \(did you mean 'metrics'\?\)"),
+        ({"agianst": "bprmf"}, r"a filter must be a key .*, got 'agianst' \(did you mean 'against'\?\)"),
         ({"protocol": "ratio"}, "no record has protocol=ratio; there is leave_one_out"),
         (
             {"model": "atrec"},

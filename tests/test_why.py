@@ -117,7 +117,7 @@ def test_records_that_the_table_leaves_out_have_no_cell(runs: Path) -> None:
     save(
         runs, make_record("caser", 7, ranks=[1, 25], code="0ther000" + "feedfeed", created="2025-01-01T00:00:00+00:00")
     )
-    with pytest.raises(InputError, match=r"CELL must be in the table \(.*caser.*\); it leaves these records out"):
+    with pytest.raises(InputError, match=r"why is for a row of the table \(.*caser.*\), which leaves these"):
         account_of(runs, {"model": "caser", "seed": "7"}, "HR@10", None, None)
 
 

@@ -35,10 +35,10 @@ def found(
         return there[0]
     if there:
         names = "; ".join(f"{row.label} on {_place(table)}" for table, row in there)
-        raise InputError(f"CELL must be in one row, got {len(there)}: {names}; say more: {_ways(there, asked)}")
+        raise InputError(f"why is for one row, got {len(there)}: {names}; say more: {_ways(there, asked)}")
     rows = ", ".join(dict.fromkeys(row.label for table in tables for row in table.rows))
     if label is None:
-        raise InputError(f"CELL must be in the table ({rows}); it leaves these records out, as its notes say")
+        raise InputError(f"why is for a row of the table ({rows}), which leaves these records out, as its notes say")
     raise InputError(f"row must be a row of the table ({rows}), got {label!r}")
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from attrec_bench.errors import InputError, require, require_choice
+from attrec_bench.errors import require, require_choice
 from attrec_bench.evaluation.comparison import SIGN_FLIP, TESTS, Comparison, compare
 from attrec_bench.evaluation.metrics import per_user
 from attrec_bench.evaluation.statistics import FLIPS, LEVEL, POWER, Array
@@ -50,7 +50,7 @@ def compared(
     for key, name in (("against", against), ("ours", ours)):
         if name is not None and not any(_named(table, name) for table in tables):
             labels = sorted({row.label for table in tables for row in table.rows})
-            raise InputError(f"{key} must be a row of the table ({', '.join(labels)}), got {name!r}")
+            require_choice(f"{key}, a row of the table,", name, labels)
     return [_compared(_below_popularity(table), against, test, ours) for table in tables]
 
 
@@ -61,9 +61,8 @@ def _compared(table: Table, against: str | None, test: str, ours: str | None) ->
         return table
     named = None if ours is None else _named(table, ours)
     models = [row.label for row in rows]
-    require(
-        named is None or named.label in models, f"ours must be one of {', '.join(models)}, which are compared", ours
-    )
+    rule = f"ours must be a model that is compared with {baseline.label} ({', '.join(models)})"
+    require(named is None or named.label in models, rule, ours)
     alike, notes = _comparable(baseline, rows)
     values = {
         (row.label, metric): user_values(row.records, metric) for row in (baseline, *alike) for metric in table.metrics

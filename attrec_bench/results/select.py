@@ -13,6 +13,9 @@ from attrec_bench.results.tables import CEILINGS, FLOORS
 HEADS, MOST = ("dataset", "model", "protocol", "seed"), 12
 """What one filters by first, and how many keys a message lists at most."""
 
+OPTIONS = ("metrics", "against", "ours", "test", "format", "tuned", "published", "out", "runs", "row", "storage")
+"""What the verbs that filter take besides, for a hint."""
+
 
 def select(records: Sequence[Record], filters: Mapping[str, str], bounds: bool = False) -> list[Record]:
     """Records that fit every filter, e.g. {"dataset": "ml-100k", "model": "attrec,bprmf", "model.w": "0.2"}.
@@ -114,7 +117,7 @@ def _unknown(key: str, keys: Sequence[Mapping[str, Any]]) -> str:
     telling = [name for name, several in values.items() if len(several) > 1 and not name.startswith("_")]
     inside = _inside(key, keys)
     offered = inside or list(dict.fromkeys([*HEADS, *telling]))
-    near = get_close_matches(key, known, n=1)
+    near = get_close_matches(key, [*known, *OPTIONS], n=1)
     hint = f" (did you mean {near[0]!r}?)" if near and not inside else ""
     return f"a filter must be a key of the records such as {', '.join(offered[:MOST])}, got {key!r}{hint}"
 

@@ -80,11 +80,11 @@ def tidy(root: Path) -> None:
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Let an error of the disk that names no file, as that of a full one, name this path."""
+    """Let an error of the disk name this path where it names no file, as that of a full one, or a private one."""
     try:
         yield
     except OSError as error:
-        if error.errno and not error.filename:
+        if error.errno and (not error.filename or Path(error.filename).name.startswith(".tmp-")):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
