@@ -30,6 +30,7 @@ attrec-bench table [KEY=VALUE ...]: comparison tables of the recorded runs, one 
   format=terminal|markdown|latex|csv|csv-wide|html    terminal unless said
   tuned=true                               only the winners of sweeps, with what their search has cost
   published=false                          without the column and the notes of published values
+  notes=full|short                         short, for a paper: protocol, marks and cautions; full unless said
   out=FILE                                 write there and not to the terminal
   runs=FOLDER                              folder of the records (runs, or $ATTREC_BENCH_RUNS)
 """
@@ -40,7 +41,7 @@ each value its runs, differences with intervals, HR@k, learning curves, curves o
 
   dataset=ml-100k model=attrec,bprmf       only these; any key of the records works, as in `table`
   metrics=HR@10,NDCG@10,MRR                columns
-  against=caser  ours=mine  test=wilcoxon  tuned=true  published=false    as in `table`
+  against=caser  ours=mine  test=wilcoxon  tuned=true  published=false  notes=short    as in `table`
   storage=FILE                             where the studies of sweeps lie, if not in the runs folder
   dataset.path=FILE                        where the runs' data lie now, if not where they lay (for the attention)
   out=FILE                                 report.html unless said

@@ -30,7 +30,7 @@ def table_verb(arguments: list[str]) -> None:
     from attrec_bench.results.publications import with_published
     from attrec_bench.results.select import lacking, select
     from attrec_bench.results.store import read_all
-    from attrec_bench.results.tables import DEFAULT_METRICS, tables
+    from attrec_bench.results.tables import DEFAULT_METRICS, NOTES, tables, told
 
     chosen = pairs(arguments)
     out, metrics, runs, against = (chosen.pop(key, None) for key in ("out", "metrics", "runs", "against"))
@@ -38,6 +38,7 @@ def table_verb(arguments: list[str]) -> None:
     tuned, shown = chosen.pop("tuned", "false"), chosen.pop("published", "true")
     require_choice("tuned", tuned, ("true", "false"))
     require_choice("published", shown, ("true", "false"))
+    require_choice("notes", notes := chosen.pop("notes", "full"), NOTES)
     ledgers = ledger.read_all(runs_folder(runs)) if tuned == "true" else []
     every = read_all(runs_folder(runs))
     records = select(every, chosen, bounds=True)
@@ -46,7 +47,7 @@ def table_verb(arguments: list[str]) -> None:
     made = compared(made, against, test, ours)
     made = ledger.footed(with_published(made) if shown == "true" else made, ledgers)
     made = made if form in SHEETS else with_settings(made)
-    text = render(made, form, color=out is None and sys.stdout.isatty())
+    text = render(told(made, notes), form, color=out is None and sys.stdout.isatty())
     if out is None:
         print(text, end="")
     else:
@@ -58,13 +59,17 @@ def report_verb(arguments: list[str]) -> None:
     if wants_help(arguments, REPORT_HELP):
         return
     from attrec_bench.report.verb import Asked, report
+    from attrec_bench.results.tables import NOTES
     from attrec_bench.training.progress import waiting
 
     chosen = pairs(arguments)
     out, runs = Path(chosen.pop("out", "report.html")), runs_folder(chosen.pop("runs", None))
     require_choice("tuned", tuned := chosen.pop("tuned", "false"), ("true", "false"))
     require_choice("published", shown := chosen.pop("published", "true"), ("true", "false"))
-    given = {key: chosen.pop(key) for key in ("metrics", "against", "ours", "test", "storage") if key in chosen}
+    require_choice("notes", chosen.get("notes", "full"), NOTES)
+    given = {
+        key: chosen.pop(key) for key in ("notes", "metrics", "against", "ours", "test", "storage") if key in chosen
+    }
     path = chosen.pop("dataset.path", None)
     asked = Asked(**given, tuned=tuned == "true", published=shown == "true", path=path)
     with waiting("writing the report: tables, tests and pictures"):

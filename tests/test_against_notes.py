@@ -23,7 +23,7 @@ def test_marks_that_rest_on_one_seed_are_named() -> None:
 
 
 def test_the_note_says_what_its_figures_are() -> None:
-    (said,) = [note for note in against(contest(), ("HR@10",)).notes if note.startswith("HR@10 against caser")]
+    (said,) = [note for note in against(contest(), ("HR@10",)).details if note.startswith("HR@10 against caser")]
     # (z(.975) + z(.8)) * sd / sqrt(20), of which 8 users gain 1 each: 2.8016 * .50262 / 4.47214
     assert "smallest difference found with power 0.8: 0.3149" in said
     assert "effect is the difference in standard deviations (sd) of the users' differences" in said
@@ -39,7 +39,7 @@ def test_a_p_below_what_the_flips_can_tell_is_shown_as_a_bound() -> None:
     ]
     table = against(records, ("HR@10",), against="caser")
     assert {each.model: each.p_words for each in table.comparisons} == {"attrec": "<= 2e-05", "bprmf": "0.0039"}
-    assert "p <= 2e-05 (Holm)" in " ".join(table.notes)
+    assert "p <= 2e-05 (Holm)" in " ".join(table.details)
     bounds = against(records, ("HR@10",), against="caser", test="wilcoxon").comparisons
     assert not any(each.at_floor for each in bounds), "Wilcoxon's p has no such floor"
     assert bounds[-1].p < 1e-5
@@ -47,7 +47,7 @@ def test_a_p_below_what_the_flips_can_tell_is_shown_as_a_bound() -> None:
 
 def test_an_interval_and_a_p_that_seem_to_contradict_each_other_are_explained_once() -> None:
     def said(records: list[Record], metrics: tuple[str, ...] = ("HR@10",)) -> int:
-        return " ".join(against(records, metrics, against="caser").notes).count("the test does not")
+        return " ".join(against(records, metrics, against="caser").details).count("the test does not")
 
     assert said(contest()) == 0
     # nine users gain in one of two seeds: by users alone 2 of 2**9 patterns, by seeds 1 of 4 worlds shows no difference

@@ -10,15 +10,15 @@ from tests.records import TRAIN, house, make_record, one, row
 def test_the_caption_says_what_the_numbers_are() -> None:
     caption = one(house()).caption
     for said in (
-        "ml-100k (943 users, 1,682 items, 100,000 interactions; sha256 abababababab)",
+        "HR@10 and MRR under leave-one-out on ml-100k (943 users, 1,682 items, 100,000 interactions), all unseen items "
+        "ranked; mean ± half its 95 % interval (Student's t) over 2 seeds (0, 1).",
         "Leave-one-out",
         "All items are ranked but those the user has seen",
         "expected rank",
         "in the order of the file (tie_order=file)",
         "of several in a user's last second the last counts as final",
         "Epochs are chosen on validation by MRR",
-        "over seeds 0, 1",
-        "attrec-bench 0.1.0, torch 2.13.0, commit 01234567 with a clean tree",
+        "attrec-bench 0.1.0, torch 2.13.0, commit 01234567 with a clean tree, from data of sha256 abababababab.",
     ):
         assert said in caption
     assert "trained again" not in caption
@@ -32,14 +32,14 @@ def test_the_caption_says_what_the_numbers_are() -> None:
         "in a random order (seed 7) (tie_order=random); of several in a user's last second the first counts",
         "Further settings: sampled=100",
         "Epochs of attrec are chosen on validation by MRR. Epochs of caser are chosen on validation by HR@50.",
-        "over seeds 0, 1, 2, 3, 5",
+        "over 5 seeds (0, 1, 2, 3, 5)",
         "commit 01234567 or fedcba98 with uncommitted changes",
     ):
         assert said in caption
     outside = one([make_record(seed=3, git={"commit": None, "dirty": None})]).caption
     assert "commit unknown (outside git)" in outside
-    assert "Seed 3." in outside
-    assert "over seeds 0-4" in one([make_record(seed=seed) for seed in range(5)]).caption
+    assert "all unseen items ranked; one seed (3)." in outside
+    assert "over 5 seeds (0-4)" in one([make_record(seed=seed) for seed in range(5)]).caption
 
 
 AUDIT = {"tied_events": 0.758, "tied_users": 0.44, "repeats": 0.25, "unseen_test": 0.003, "later_train": 0.413}
@@ -50,7 +50,7 @@ def test_the_caption_says_what_the_data_cannot_tell() -> None:
     newer, older = make_record(data=facts), make_record(seed=1)
     for caption in (one([newer, older]).caption, one([older, newer]).caption):
         for said in (
-            "sha256 abababababab; min_rating=3 left out 17,480 interactions; k_core=5 left out 2 interactions)",
+            "100,000 interactions; min_rating=3 left out 17,480 interactions; k_core=5 left out 2 interactions)",
             "Events of one day stand in the order of the file",
             "of several in a user's last day the last counts",
             "75.8% of the events share their time with another of the same user, and so does the last of 44.0% of the",
@@ -73,16 +73,17 @@ def test_the_caption_of_data_without_times() -> None:
 
 def test_sampled_figures_are_marked_and_never_beside_full_ones() -> None:
     sampled = make_record("caser", protocol={"candidates": "uniform-101", "candidates_seed": 3, "ties": "pessimistic"})
-    made = {len(table.caption.split("sampled: ")): table for table in tables([make_record(), sampled])}
-    assert set(made) == {1, 2}
-    assert [each.label for each in made[1].rows] == ["attrec"]
+    made = {table.sentences[0].count("sampled: "): table for table in tables([make_record(), sampled])}
+    assert set(made) == {0, 1}
+    assert [each.label for each in made[0].rows] == ["attrec"]
     for said in (
+        "on ml-100k (943 users, 1,682 items, 100,000 interactions), sampled: uniform-101; one seed (0).",
         "sampled: uniform-101: a user's targets are ranked among 101 items drawn uniformly",
         "(seed 3), which cannot be compared with a full ranking",
         "a target that ties counts as the last of those that tie",
     ):
-        assert said in made[2].caption
-    assert "All items are ranked" not in made[2].caption
+        assert said in made[1].caption
+    assert "All items are ranked" not in made[1].caption
 
 
 def test_splits_by_share_say_their_shares_and_who_is_scored() -> None:

@@ -46,7 +46,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
 def test_settings_that_differ_from_the_yaml_files_are_told_once_for_all_rows(recorded: list[Record]) -> None:
     (table,) = with_settings(tables(recorded[:3]))
     size = "dataset.n_users=40 (YAML 943), dataset.n_items=60 (YAML 1682), dataset.n_interactions=1200 (YAML 100000)"
-    (said,) = [note for note in table.notes if note.startswith("Settings")]
+    (said,) = [note for note in table.details if note.startswith("Settings")]
     parts = said.removeprefix("Settings that differ from the YAML files: ").split("; ")
     trained = ", ".join(row.label for row in table.rows if row.model != "popularity")
     assert parts[0] == f"{size} in every row"
@@ -59,11 +59,11 @@ def test_settings_that_differ_from_the_yaml_files_are_told_once_for_all_rows(rec
 
 def test_what_a_label_says_is_not_said_again_but_for_the_training(recorded: list[Record]) -> None:
     (table,) = with_settings(tables(recorded))
-    (said,) = [note for note in table.notes if note.startswith("Settings")]
+    (said,) = [note for note in table.details if note.startswith("Settings")]
     assert "model.d" not in said
     assert "train.epochs=2 (YAML " in said
 
 
 def test_a_model_without_a_yaml_file_is_named() -> None:
     (table,) = with_settings(tables([make_record("Mine")]))
-    assert table.notes == ("Without a YAML file to compare their settings with: Mine",)
+    assert table.details == ("Without a YAML file to compare their settings with: Mine",)

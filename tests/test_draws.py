@@ -41,7 +41,7 @@ def test_a_note_tells_the_two_levels_apart() -> None:
     # means of the draws: .6, .3, .15; of the seeds: .58333, .11667
     between_draws = np.std([0.6, 0.3, 0.15], ddof=1)
     between_seeds = np.std([1.75 / 3, 0.35 / 3], ddof=1)
-    assert one(crossed(), ("MRR",)).notes == (
+    assert one(crossed(), ("MRR",)).details == (
         f"attrec: standard deviation between 3 tie draws {between_draws:.4f} MRR; "
         f"between 2 seeds {between_seeds:.4f} MRR",
     )
@@ -61,7 +61,7 @@ def test_the_caption_and_the_column_say_seeds_x_draws() -> None:
     caption = one(records).caption
     assert "Events of one second stand in random orders (tie draws 0-2) (tie_order=random)" in caption
     assert (
-        "Mean over 2 seeds (0, 1) x 3 tie draws (0-2), a model without a seed over the tie draws alone, "
+        "; mean over 2 seeds (0, 1) x 3 tie draws (0-2), a model without a seed over the tie draws alone, "
         "± half its 95 % interval (Student's t over the means of the draws)"
     ) in caption
     for format in ("terminal", "markdown", "latex"):

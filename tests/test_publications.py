@@ -34,8 +34,8 @@ def test_difference_and_interval_by_hand() -> None:
     assert inside.published[0].within is True
     assert outside.published[0].within is False  # both seeds have 1/2: an interval without width
     assert shown(caser([[1, 40]]), value(value=0.6)).published[0].within is None
-    assert "HR@10 0.6000 (ours +0.0667, within our interval); comparable" in inside.notes[-1]
-    assert "HR@10 0.6000 (ours -0.1000, outside our interval); comparable" in outside.notes[-1]
+    assert "HR@10 0.6000 (ours +0.0667, within our interval); comparable" in inside.details[-1]
+    assert "HR@10 0.6000 (ours -0.1000, outside our interval); comparable" in outside.details[-1]
 
 
 def test_only_what_fits_model_data_set_and_metric_is_shown() -> None:
@@ -56,9 +56,9 @@ def test_the_column_shows_the_most_comparable_value_and_the_notes_all() -> None:
     assert re.search(r"caser +0.5000 +0.5125 +0.4000 +1 *\n", render([table]))
     assert re.search(r"popularity \[floor\] +0.5000 +0.5125 +1 *\n", render([table]))
     assert "| caser | 0.5000 | 0.5125 | 0.4000 | 1 |" in render([table], "markdown")
-    assert "comparable (unknown: tie_order)" in table.notes[0]
-    assert "(a sampler, second-hand)" in table.notes[1]
-    assert "not comparable because candidates uniform-100, here candidates full" in table.notes[1]
+    assert "comparable (unknown: tie_order)" in table.details[0]
+    assert "(a sampler, second-hand)" in table.details[1]
+    assert "not comparable because candidates uniform-100, here candidates full" in table.details[1]
     assert "| caser | 0.5000 | 0.5125 | (0.9000) | 1 |" in render([shown(caser([[1, 40]]), sampled)], "markdown")
 
 

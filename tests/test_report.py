@@ -37,7 +37,7 @@ def test_the_table_says_what_the_terminals_table_says(tree: Element) -> None:
     assert shown == [[each.text + each.marks for each in line.cells] for line in lines(table)]
     (section,) = [each for each in tree.all("section") if each.attributes.get("id") == "t0-table"]
     told = [each.text for each in section.all("p")]
-    assert [each for each in (table.caption, *table.notes) if each not in told] == []
+    assert [each for each in (table.caption, *table.notes, *table.details) if each not in told] == []
 
 
 def test_every_value_leads_to_the_runs_of_its_row(tree: Element) -> None:

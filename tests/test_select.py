@@ -133,5 +133,5 @@ def test_what_a_filter_leaves_out_for_want_of_the_key_is_told() -> None:
     assert lacking(BESIDE, {"model": "attrec", "train.epochs": "5"}) == []
     assert lacking(BESIDE, here) == []
     (table,) = tables(select(BESIDE, {"epochs": "5", **here}, bounds=True), ["MRR"], lacking(BESIDE, {"epochs": "5"}))
-    assert table.notes[0] == "Left out, without a value of epochs: 2 records of ease"
+    assert table.details[0] == "Left out, without a value of epochs: 2 records of ease"
     assert lacking(BESIDE, {"train.epochs": "5", "model.w": "0.2", "model": "popularity"}) == []

@@ -118,7 +118,7 @@ def test_of_two_code_versions_the_last_used_counts_and_the_note_says_so() -> Non
         "Left out, made by another version of the code than the newest record (table code=... shows them): "
         "3 records of attrec (code=c0dec0defeedfeed)"
     )
-    assert table.notes == (said,)
+    assert table.details == (said,)
     assert row(one(select([*old, new], {"code": "c0dec0defeedfeed"})), "attrec").records == tuple(old)
     for format in ("terminal", "markdown", "latex"):
         assert " ".join(said.split()) in " ".join(render([table], format).split())
@@ -140,7 +140,7 @@ def test_a_table_is_the_work_of_one_program() -> None:
     assert {each.label for each in table.rows} == {"caser", "attrec", "attrec (w=0.1)"}
     assert {record.code[:8] for each in table.rows for record in each.records} == {"0ddba115"}
     assert row(table, "caser").records == (records[4],)
-    assert table.notes == (
+    assert table.details == (
         "Left out, made by another version of the code than the newest record (table code=... shows them): "
         "2 records of bprmf, 1 record of popularity (code=c0dec0de), 1 record of caser (code=0ddba115cccccccc)",
     )
@@ -153,7 +153,7 @@ def test_one_seed_counts_once_though_the_data_have_two_names() -> None:
     twin = make_record(ranks=[100], data={"name": "my-copy"}, created="2020-01-01T00:00:00+00:00")
     table = one([twin, make_record(ranks=[1])])
     assert row(table, "attrec").cells[0] == Cell(1, None, 1)
-    assert table.notes == ("attrec: 1 older record of the same seed left out",)
+    assert table.details == ("attrec: 1 older record of the same seed left out",)
 
 
 def test_seeds_that_differ_between_rows_are_noted() -> None:
@@ -171,11 +171,11 @@ def test_tables_of_one_name_are_told_apart_in_words() -> None:
     ]
     other = make_record(dataset={"min_rating": None, "long_term": 7})
     captions = {made.data["sha256"][0]: made.caption for made in tables([*planted, other], ["MRR"])}
-    assert captions["1"].startswith("planted with long_term=0 (943 users")
-    assert captions["2"].startswith("planted with long_term=0.5 (943 users")
-    assert captions["3"].startswith("planted with long_term=0.5, zipf=1.5 (943 users")
-    assert captions["a"].startswith("ml-100k (943 users")
-    assert one(planted[:1]).caption.startswith("planted (943 users")
+    assert captions["1"].startswith("MRR under leave-one-out on planted with long_term=0 (943 users")
+    assert captions["2"].startswith("MRR under leave-one-out on planted with long_term=0.5 (943 users")
+    assert captions["3"].startswith("MRR under leave-one-out on planted with long_term=0.5, zipf=1.5 (943 users")
+    assert captions["a"].startswith("MRR under leave-one-out on ml-100k (943 users")
+    assert "on planted (943 users" in one(planted[:1]).caption
 
 
 def test_a_table_needs_records_and_metrics_that_exist() -> None:

@@ -18,7 +18,7 @@ def with_settings(tables: Sequence[Table]) -> list[Table]:
     training are told all the same, since a label says nothing of what the YAML files have.
     """
     known: dict[str, dict[str, Any] | str] = {}
-    return [replace(table, notes=(*table.notes, *_notes(table, known))) for table in tables]
+    return [replace(table, details=(*table.details, *_notes(table, known))) for table in tables]
 
 
 def _notes(table: Table, known: dict[str, dict[str, Any] | str]) -> list[str]:

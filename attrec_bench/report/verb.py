@@ -16,7 +16,7 @@ from attrec_bench.results.against import compared
 from attrec_bench.results.publications import with_published
 from attrec_bench.results.select import lacking, select
 from attrec_bench.results.store import read_all
-from attrec_bench.results.tables import DEFAULT_METRICS, tables
+from attrec_bench.results.tables import DEFAULT_METRICS, tables, told
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Asked:
     test: str = SIGN_FLIP
     tuned: bool = False
     published: bool = True
+    notes: str = "full"
     storage: str | None = None
     path: str | None = None
 
@@ -43,7 +44,7 @@ def report(runs: Path, filters: Mapping[str, str], asked: Asked) -> str:
     made = compared(tables(records, metrics, lacking(every, filters)), asked.against, asked.test, asked.ours)
     made = with_settings(ledger.footed(with_published(made) if asked.published else made, ledgers))
     materials = []
-    for place, table in enumerate(made):
+    for place, table in enumerate(told(made, asked.notes)):
         own = {record.identity for row in table.rows for record in row.records}
         behind = tuple(each for each in ledgers if own & set(each.identities))
         materials.append(Material(table, f"t{place}", runs, behind, asked.storage, asked.path))

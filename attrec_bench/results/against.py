@@ -77,9 +77,10 @@ def _compared(table: Table, against: str | None, test: str, ours: str | None) ->
         comparisons=tuple(found),
         improvement=None if challenger is None else _improvement(challenger, baseline),
         notes=(
-            *(*table.notes, *notes, *_explained(found, against is None, test, table.metrics)),
+            *(*table.notes, *notes, *_marks_explained(found, against is None, test, table.metrics[0])),
             *cautions.one_seed(marked, baseline.records),
         ),
+        details=(*table.details, *_differences(found, table.metrics[0])),
     )
 
 
@@ -195,22 +196,30 @@ def _below_popularity(table: Table) -> Table:
     return replace(table, rows=tuple(rows), notes=(*table.notes, *([note] if low else [])))
 
 
-def _explained(found: Sequence[Comparison], chosen: bool, test: str, metrics: Sequence[str]) -> list[str]:
-    """Return the notes on marks and differences: what was tested and how, and the differences in the first metric."""
+def _marks_explained(found: Sequence[Comparison], chosen: bool, test: str, metric: str) -> list[str]:
+    """Return the note on the marks: what was tested and how. ``metric`` is that of the first column."""
     if not found:
         return []
     baseline, users = found[0].baseline, found[0].users
-    strongest = f", the strongest baseline by {metrics[0]}" if chosen else ""
+    strongest = f", the strongest baseline by {metric}" if chosen else ""
     how = f"sign-flip randomisation, {FLIPS:,} flips" if test == SIGN_FLIP else "Wilcoxon's signed ranks"
-    first = [each for each in found if each.metric == metrics[0]]
     return [
         f"{BETTER} better and {WORSE} worse than {baseline}{strongest}: two-sided paired tests ({how}) over {users:,} "
         f"users, each averaged over seeds; significant at {1 - LEVEL:.0%} after Holm's correction over "
-        f"{count(len(found), 'test')}",
-        f"{metrics[0]} against {baseline}, with {LEVEL:.0%} intervals (bootstrap over seeds and users); effect is the "
-        "difference in standard deviations (sd) of the users' differences: "
+        f"{count(len(found), 'test')}"
+    ]
+
+
+def _differences(found: Sequence[Comparison], metric: str) -> list[str]:
+    """Return the note that gives every difference in one metric, with interval, p and effect."""
+    first = [each for each in found if each.metric == metric]
+    if not first:
+        return []
+    return [
+        f"{metric} against {first[0].baseline}, with {LEVEL:.0%} intervals (bootstrap over seeds and users); effect is "
+        "the difference in standard deviations (sd) of the users' differences: "
         + "; ".join(map(_difference, first))
-        + (AT_ODDS if any(map(_at_odds, first)) else ""),
+        + (AT_ODDS if any(map(_at_odds, first)) else "")
     ]
 
 

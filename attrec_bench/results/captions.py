@@ -8,6 +8,11 @@ import numpy as np
 from attrec_bench.results.draws import draws
 from attrec_bench.results.record import Record, text
 
+SPLITS = {
+    "leave_one_out": "leave-one-out",
+    "ratio": "a split by ratio",
+    "global_time": "one cut in time for all users",
+}
 PROTOCOLS = {
     "leave_one_out": "Leave-one-out: each user's last event is the test, the one before it the validation",
     "ratio": "By ratio: of each user's events in time the first {train_share:.0%} are training, the next "
@@ -40,23 +45,43 @@ WORDED = (
 """The keys of a protocol that have words of their own; others are shown as key=value."""
 
 
-def sentences(records: Sequence[Record], apart: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the caption of the table made of these records, which share data and protocol; the data's sentence first.
+def sentences(records: Sequence[Record], metrics: Sequence[str], apart: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what the table made of these records, which share data and protocol, shows: first in one sentence, then
+    the protocol in full.
 
     ``apart`` are the data set's own settings that tell it from others of its name; empty where there are none.
     """
-    first = records[0]
-    data = next((record.data for record in records if "audit" in record.data), first.data)  # older records have none
+    first, data = records[0], _data_of(records)
     said = [
-        _data(data, apart),
+        _headline(records, metrics, apart),
         *_protocol(first.config["protocol"], data.get("clock", "second"), draws(records)),
         _scored(first),
-        *_audit(data.get("audit")),
-        *_choice(records),
-        _seeds(records),
-        _versions(records),
     ]
     return tuple(f"{sentence}." for sentence in said if sentence)
+
+
+def background(records: Sequence[Record]) -> tuple[str, ...]:
+    """Return what else is known of these records: what their data cannot tell, the choice of epochs, the versions."""
+    data = _data_of(records)
+    made = f"{_versions(records)}, from data of sha256 {data['sha256'][:12]}"
+    said = [*_audit(data.get("audit")), *_choice(records), made]
+    return tuple(f"{sentence}." for sentence in said)
+
+
+def _data_of(records: Sequence[Record]) -> Mapping[str, Any]:
+    """Return the facts of the data that all share, with their audit if any record has it: older ones have none."""
+    return next((record.data for record in records if "audit" in record.data), records[0].data)
+
+
+def _headline(records: Sequence[Record], metrics: Sequence[str], apart: Mapping[str, Any]) -> str:
+    """Which metrics, under which split of which data, among which candidates, over which seeds."""
+    protocol = records[0].config["protocol"]
+    *others, last = metrics
+    named = f"{', '.join(others)} and {last}" if others else last
+    split = SPLITS.get(protocol["name"], f"protocol {protocol['name']}")
+    ranked = sampled(protocol) or "all unseen items ranked"
+    shown = f"{named} under {split} on {_data(_data_of(records), apart)}, {ranked}"
+    return "; ".join(filter(None, [shown, _seeds(records)]))
 
 
 def _data(data: Mapping[str, Any], apart: Mapping[str, Any]) -> str:
@@ -65,7 +90,7 @@ def _data(data: Mapping[str, Any], apart: Mapping[str, Any]) -> str:
     removed = "".join(
         f"; {setting} left out {number:,} interactions" for setting, number in data.get("removed", {}).items()
     )
-    return f"{data['name']}{settings} ({users}, {items}, {events}; sha256 {data['sha256'][:12]}{removed})"
+    return f"{data['name']}{settings} ({users}, {items}, {events}{removed})"
 
 
 def _audit(figures: Mapping[str, float | None] | None) -> list[str]:
@@ -169,14 +194,15 @@ def _seeds(records: Sequence[Record]) -> str:
         level = f"{count(len(drawn), 'tie draw')} ({_listed(drawn)})"
         over = f"{count(len(numbers), 'seed')} ({_listed(numbers)}) x {level}" if numbers else level
         return (
-            f"Mean over {over}, a model without a seed over the tie draws alone, ± half its 95 % interval (Student's t "
+            f"mean over {over}, a model without a seed over the tie draws alone, ± half its 95 % interval (Student's t "
             "over the means of the draws)"
         )
     if not numbers:
         return ""
     if len(numbers) == 1:
-        return f"Seed {numbers[0]}"
-    return f"Mean ± half its 95 % interval (Student's t) over seeds {_listed(numbers)}"
+        return f"one seed ({numbers[0]})"
+    over = f"{count(len(numbers), 'seed')} ({_listed(numbers)})"
+    return f"mean ± half its 95 % interval (Student's t) over {over}"
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -44,8 +44,8 @@ def runs(records: Sequence[Record]) -> str:
     return f"{len({record.config['seed'] for record in records})} x {drawn}" if drawn > 1 else str(len(records))
 
 
-def notes(label: str, records: Sequence[Record], metrics: Sequence[str]) -> list[str]:
-    """Return what a row of several draws has to say: how far draws and seeds move it, and whether runs are missing."""
+def spread(label: str, records: Sequence[Record], metrics: Sequence[str]) -> list[str]:
+    """Return a note on a row of several draws: how far draws and seeds move it."""
     drawn, seeds = draws(records), {record.config["seed"] for record in records}
     if len(drawn) < 2:
         return []
@@ -53,10 +53,16 @@ def notes(label: str, records: Sequence[Record], metrics: Sequence[str]) -> list
     if len(seeds) > 1:
         by_seed = _spread(records, lambda record: record.config["seed"], metrics)
         parts.append(f"between {len(seeds)} seeds {_listed(metrics, by_seed)}")
-    said = [f"{label}: standard deviation {'; '.join(parts)}"]
-    if len(records) < len(drawn) * len(seeds):
-        said.append(f"{label}: {len(records)} of {len(drawn) * len(seeds)} runs (seeds x tie draws) are there")
-    return said
+    return [f"{label}: standard deviation {'; '.join(parts)}"]
+
+
+def missing(label: str, records: Sequence[Record]) -> list[str]:
+    """Return a note on a row of several draws that lacks some of its seeds x draws."""
+    drawn, seeds = draws(records), {record.config["seed"] for record in records}
+    whole = len(drawn) * len(seeds)
+    if len(drawn) < 2 or len(records) == whole:
+        return []
+    return [f"{label}: {len(records)} of {whole} runs (seeds x tie draws) are there"]
 
 
 def independent(records: Sequence[Record], values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
 
 from attrec_bench.errors import require_choice
-from attrec_bench.results.grid import Line, Shown, header, legend, lines, paragraphs
+from attrec_bench.results.grid import IMPROVEMENT, Line, Shown, header, lines, paragraphs
 from attrec_bench.results.page import html
 from attrec_bench.results.sheets import tidy_csv, wide_csv
 from attrec_bench.results.tables import BEST, SECOND, Table
@@ -30,6 +30,8 @@ _LATEX = {
 }
 _LATEX_PARTS = re.compile(r"(?:(?<![\w.)])|(?<=\d[eE]))-(?=\.?\d)|[<>]=|[^\w\s-]|[_\n]")
 """What is replaced in LaTeX: a minus (-.1, 1e-05), but no hyphen (uniform-100, 0-4); signs; line breaks."""
+
+NOTES_HINT = "; notes=short leaves only the notes that a reader needs beside the numbers"
 
 _MARKDOWN = {**{char: f"\\{char}" for char in "\\`*_[]|~"}, "<": "&lt;", ">": "&gt;", "\n": " "}
 
@@ -68,13 +70,13 @@ def terminal(table: Table, color: bool = False, width: int | None = None) -> str
     console = Console(file=out, force_terminal=color, no_color=not color, width=10_000, highlight=False)
     console.print(grid, "")
     room = width or max(console.measure(grid).maximum, 60)
-    for paragraph in paragraphs(table):
+    for paragraph in paragraphs(table, styled=False):
         console.print(Text(paragraph), width=room)
     return out.getvalue()
 
 
 def markdown(tables: Sequence[Table]) -> str:
-    """Pipe tables: best in bold, second underlined by <u>."""
+    """Pipe tables: best in bold, second underlined by <u>; an empty line parts floors, models and ceilings."""
     return "\n".join(_markdown(table) for table in tables)
 
 
@@ -82,7 +84,9 @@ def _markdown(table: Table) -> str:
     names = header(table)
     below = [_escaped(paragraph, _MARKDOWN) for paragraph in paragraphs(table)]
     grid = [_piped(names), _piped(["---", *["---:"] * (len(names) - 1)])]
-    grid += [_piped([_markdown_cell(shown) for shown in line.cells]) for line in lines(table)]
+    for place, (_, block) in enumerate(groupby(lines(table), key=lambda line: line.kind)):
+        grid += [_piped([""] * len(names))] if place else []
+        grid += [_piped([_markdown_cell(shown) for shown in line.cells]) for line in block]
     return "\n".join([*grid, "", "\n\n".join(below), ""])
 
 
@@ -94,8 +98,9 @@ def _markdown_cell(shown: Shown) -> str:
 def latex(tables: Sequence[Table]) -> str:
     r"""Table floats for \usepackage{booktabs,graphicx}: best in bold, second underlined.
 
-    Rules part floors, models and ceilings. The data's sentence is the caption, all others stand below; a grid wider
-    than the text is scaled to it. The label is tab:NAME of the data set, numbered where several tables are of one.
+    Each spans both columns of a paper that has two, and is like any other in one column. Rules part floors, models and
+    ceilings. The sentence on what is shown is the caption, all others stand below. A grid wider than the text is scaled
+    to it, and LaTeX warns of that. The label is tab:NAME of the data set, numbered where several tables are of one.
     """
     names = [re.sub(r"[^A-Za-z0-9]+", "-", table.data["name"]).strip("-") for table in tables]
     earlier = [names[:place].count(name) for place, name in enumerate(names)]
@@ -105,38 +110,59 @@ def latex(tables: Sequence[Table]) -> str:
 
 def _latex(table: Table, label: str) -> str:
     blocks = ["\n".join(map(_latex_line, block)) for _, block in groupby(lines(table), key=lambda line: line.kind)]
-    names = [_latex_words(name) for name in header(table)]
-    notes = [_latex_words(note) for note in (" ".join(table.sentences[1:]), *legend(table), *table.notes)]
+    first, *middle, last = map(_latex_words, header(table))
+    names = [first, *(rf"\multicolumn{{2}}{{c}}{{{_latex_stack(*name.split())}}}" for name in middle), last]
+    caption, *rest = table.sentences
+    below = [" ".join((*rest, *table.background)), *paragraphs(table)[1:]]
     return "\n".join(
         [
-            r"% needs \usepackage{booktabs,graphicx}",
-            r"\begin{table}",
-            r"\centering\setlength{\tabcolsep}{4pt}",
-            rf"\caption{{{_latex_words(table.sentences[0])}}}\label{{tab:{label}}}",
-            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-            rf"\begin{{tabular}}{{{'l' * (len(names) - 1)}r}}",
+            r"% needs \usepackage{booktabs,graphicx}" + (NOTES_HINT if table.details else ""),
+            r"\begin{table*}",
+            r"\centering",
+            rf"\caption{{{_latex_words(caption)}}}\label{{tab:{label}}}",
+            r"\par\smallskip\footnotesize\setlength{\tabcolsep}{3pt}",
+            r"\sbox0{%",
+            rf"\begin{{tabular}}{{@{{}}l{'r@{}l' * len(middle)}r@{{}}}}",
             r"\toprule",
             " & ".join(names) + r" \\",
             "\\midrule\n" + "\n\\midrule\n".join(blocks),
             r"\bottomrule",
-            r"\end{tabular}}",
+            r"\end{tabular}}%",
+            r"\ifdim\wd0>\linewidth",
+            rf"\GenericWarning{{}}{{LaTeX Warning: Table tab:{label} is shrunk to the text; take fewer metrics}}%",
+            r"\resizebox{\linewidth}{!}{\usebox0}%",
+            r"\else\usebox0\fi",
             r"\par\smallskip",
             r"\begin{minipage}{\linewidth}\scriptsize",
-            "\n\n".join(notes),
+            "\n\n".join(map(_latex_words, below)),
             r"\end{minipage}",
-            r"\end{table}",
+            r"\end{table*}",
             "",
         ]
     )
 
 
 def _latex_line(line: Line) -> str:
+    label, *values, seeds = line.cells
+    name, pairs = _latex_words(label.text), [_latex_pair(shown) for shown in values]
+    if line.kind == IMPROVEMENT:
+        model, over, baseline = name.partition(" over ")  # in two lines: it is longer than any other label
+        name = _latex_stack(model, over.strip() + " " + baseline, at="l")
+        pairs = [rf"\multicolumn{{2}}{{c}}{{{_latex_words(shown.text)}}}" for shown in values]
+    return " & ".join([name, *pairs, _latex_words(seeds.text)]) + r" \\"
+
+
+def _latex_pair(shown: Shown) -> str:
+    """Return a number, which ends where its column does, and all that follows it, the start of the next column."""
     wraps = {BEST: r"\textbf{%s}", SECOND: r"\underline{%s}", None: "%s"}
-    cells = [
-        wraps[shown.place] % _latex_words(shown.text).replace(r" $\pm$ ", r"\,$\pm$\,") + _latex_words(shown.marks)
-        for shown in line.cells
-    ]
-    return " & ".join(cells) + r" \\"
+    number, *rest = re.split(r"(?= ± |\)$)", shown.text, maxsplit=1)
+    after = _latex_words("".join(rest)).replace(r" $\pm$ ", r"\,$\pm$\,") + _latex_words(shown.marks)
+    return f"{wraps[shown.place] % _latex_words(number) if number else ''} & {after}".rstrip()
+
+
+def _latex_stack(*lines: str, at: str = "c") -> str:
+    stack = r"\\".join(lines)
+    return stack if len(lines) == 1 else rf"\shortstack[{at}]{{{stack}}}"
 
 
 def _latex_words(words: str) -> str:

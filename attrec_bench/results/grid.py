@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from attrec_bench.results.against import BELOW_POPULARITY, BETTER, WORSE
 from attrec_bench.results.draws import draws, runs
+from attrec_bench.results.published.beside import Beside
 from attrec_bench.results.tables import BEST, DIGITS, MODEL, SECOND, Cell, Table
 
 SIGNS = {BETTER: "better than the baseline", WORSE: "worse than it", BELOW_POPULARITY: "below Popularity"}
@@ -51,7 +52,7 @@ def lines(table: Table) -> list[Line]:
     for row in table.rows:
         label = row.label if row.kind == MODEL else f"{row.label} [{row.kind}]"
         cells = [Shown(value(cell), cell.place, "".join(cell.marks)) for cell in row.cells]
-        cells += [] if column is None else [_published(table, row.label, column)]
+        cells += [] if column is None else [_published(_beside(table, row.label, column))]
         rows.append(Line(row.kind, (Shown(label), *cells, Shown(runs(row.records)))))
     if table.improvement is None:
         return rows
@@ -61,13 +62,17 @@ def lines(table: Table) -> list[Line]:
     return [*rows, Line(IMPROVEMENT, tuple(map(Shown, (label, *gains, *rest))))]
 
 
-def _published(table: Table, row: str, metric: str) -> Shown:
-    """Return the most comparable published value; in parentheses where it is not comparable, as the notes explain."""
-    found = [each for each in table.published if (each.row, each.metric) == (row, metric)]
-    if not found:
+def _beside(table: Table, row: str, metric: str) -> Beside | None:
+    """Return the most comparable value that is published beside a cell."""
+    return next((each for each in table.published if (each.row, each.metric) == (row, metric)), None)
+
+
+def _published(beside: Beside | None) -> Shown:
+    """Return the published value; in parentheses where it is not comparable, as the notes explain."""
+    if beside is None:
         return Shown("")
-    number = f"{found[0].theirs.value:.{DIGITS}f}"
-    return Shown(f"({number})" if found[0].reasons else number)
+    number = f"{beside.theirs.value:.{DIGITS}f}"
+    return Shown(f"({number})" if beside.reasons else number)
 
 
 def value(cell: Cell) -> str:
@@ -77,7 +82,7 @@ def value(cell: Cell) -> str:
 
 
 def legend(table: Table) -> list[str]:
-    """Return the sentence on what bold, underlined and marked values are, where there are such; terminals show less."""
+    """Return the sentence on what bold, underlined and marked values are, where there are such."""
     cells = [cell for row in table.rows for cell in row.cells]
     styles = {BEST: "in bold the best", SECOND: "underlined the second"}
     places = [words for place, words in styles.items() if any(cell.place == place for cell in cells)]
@@ -90,6 +95,18 @@ def legend(table: Table) -> list[str]:
     return [f"{sentence[0].upper()}{sentence[1:]}."] if sentence else []
 
 
-def paragraphs(table: Table) -> Sequence[str]:
-    """What stands below the grid."""
-    return (table.caption, *table.notes)
+def sources(table: Table) -> list[str]:
+    """Return whose the values in the published column are, and what parentheses mean there."""
+    column = _published_metric(table)
+    values = [] if column is None else [_beside(table, row.label, column) for row in table.rows]
+    shown = [each for each in values if each is not None]
+    if not shown:
+        return []
+    names = "; ".join(dict.fromkeys(each.theirs.source for each in shown))
+    apart = "; in parentheses those that cannot be compared with ours" if any(each.reasons for each in shown) else ""
+    return [f"Published values: {names}{apart}."]
+
+
+def paragraphs(table: Table, styled: bool = True) -> Sequence[str]:
+    """Return what stands below the grid, the caption first; the legend only where the cells are ``styled``."""
+    return (table.caption, *(legend(table) if styled else []), *sources(table), *table.notes, *table.details)

@@ -95,7 +95,7 @@ def _footed(table: Table, ledgers: Sequence[Ledger]) -> Table:
     there = {record.identity for row in table.rows for record in row.records}
     own = [ledger for ledger in ledgers if there & set(ledger.identities)]
     sentences = (*table.sentences, *filter(None, [unequal(own)]))
-    return replace(table, sentences=sentences, notes=(*table.notes, *map(note, own)))
+    return replace(table, sentences=sentences, details=(*table.details, *map(note, own)))
 
 
 def note(ledger: Ledger) -> str:

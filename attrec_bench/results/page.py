@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from itertools import groupby
 
-from attrec_bench.results.grid import Line, Shown, header, legend, lines
+from attrec_bench.results.grid import Line, Shown, header, lines, paragraphs
 from attrec_bench.results.tables import BEST, SECOND, Table
 
 STYLE = """
@@ -38,7 +38,7 @@ def _section(table: Table) -> str:
         f"<tbody>\n{''.join(map(_row, block))}</tbody>"
         for _, block in groupby(lines(table), key=lambda line: line.kind)
     )
-    notes = "\n".join(f"<p>{escape(note)}</p>" for note in (table.caption, *legend(table), *table.notes))
+    notes = "\n".join(f"<p>{escape(note)}</p>" for note in paragraphs(table))
     grid = f'<div class="wide" tabindex="0"><table>\n<thead><tr>{columns}</tr></thead>\n{bodies}\n</table></div>'
     return f'<section>\n<h2>{escape(table.data["name"])}</h2>\n{grid}\n<div class="notes">\n{notes}\n</div>\n</section>'
 

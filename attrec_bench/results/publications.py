@@ -24,7 +24,7 @@ def _with_published(table: Table, known: Sequence[Published]) -> Table:
             known,
         )
     ]
-    return replace(table, published=tuple(found), notes=(*table.notes, *map(_note, _by_source(found))))
+    return replace(table, published=tuple(found), details=(*table.details, *map(_note, _by_source(found))))
 
 
 def _by_source(found: Sequence[Beside]) -> list[list[Beside]]:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from attrec_bench.errors import InputError
+from attrec_bench.errors import InputError, require_choice
 from attrec_bench.evaluation.comparison import Comparison
 from attrec_bench.evaluation.metrics import means
 from attrec_bench.evaluation.statistics import seed_interval
@@ -31,6 +31,9 @@ FLOORS, CEILINGS = ("random", "popularity", "markov"), ("oracle",)
 
 DIGITS = 4
 """After the point, in every format: what looks equal is equal, so best and second are told by these digits."""
+
+NOTES = ("full", "short")
+"""How much a table says of itself: everything, or what a reader needs beside the numbers."""
 
 FLOOR, MODEL, CEILING = "floor", "model", "ceiling"
 BEST, SECOND = 1, 2
@@ -78,9 +81,12 @@ class Improvement:
 class Table:
     """Rows of one data set under one protocol: floors first, then models, then ceilings, each from low to high.
 
-    ``sentences`` make the caption, that of the data first; ``comparisons`` are of the models with one baseline,
-    ``improvement`` of the best model that is none; ``published`` are others' values beside ours, the most comparable
-    of a row first.
+    What it says of itself is kept in four parts: ``sentences`` on what is shown, the first of which can stand alone,
+    and their ``background`` make the caption; ``notes`` explain marks and warn of numbers that mean less than they
+    seem to; ``details`` are all other notes. ``short`` leaves out background and details.
+
+    ``comparisons`` are of the models with one baseline, ``improvement`` of the best model that is none; ``published``
+    are others' values beside ours, the most comparable of a row first.
     """
 
     data: Mapping[str, Any]
@@ -92,11 +98,22 @@ class Table:
     comparisons: tuple[Comparison, ...] = ()
     improvement: Improvement | None = None
     published: tuple[Beside, ...] = ()
+    background: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
     @property
     def caption(self) -> str:
-        """The sentences as one paragraph."""
-        return " ".join(self.sentences)
+        """The sentences and their background as one paragraph."""
+        return " ".join((*self.sentences, *self.background))
+
+
+def told(made: Sequence[Table], notes: str) -> list[Table]:
+    """Tables that say all they know (``notes`` is "full") or what a reader needs beside the numbers ("short").
+
+    Raises InputError for another choice.
+    """
+    require_choice("notes", notes, NOTES)
+    return [replace(table, background=(), details=()) if notes == "short" else table for table in made]
 
 
 def tables(
@@ -105,7 +122,7 @@ def tables(
     """Records -> one table for each (data, protocol), ordered by the data set's name.
 
     Values are computed from the stored ranks, so any HR@K and NDCG@K can be asked for. ``notes`` say of every table
-    what was left out before.
+    what was left out before, which is among its details.
     Raises InputError for no records, no metrics or an unknown metric.
     """
     if not records:
@@ -121,7 +138,7 @@ def _table(
     records: Sequence[Record], metrics: tuple[str, ...], apart: Mapping[str, Any], before: Sequence[str]
 ) -> Table:
     used, others = of_one_program(records)
-    notes = [*before, *others]
+    notes, details = list[str](), [*before, *others]
     rows: list[Row] = []
     models = [
         _group(same_model, lambda record: digest(settings_of(record)))
@@ -129,11 +146,12 @@ def _table(
     ]
     training = training_keys(models)
     for variants in models:
-        notes += unsaid(variants, training)
+        details += unsaid(variants, training)
         for label, variant in zip(labels(variants, training), variants, strict=True):
             counted, left_out = _newest_of_each_seed(variant)
-            notes += [f"{label}: {left_out}"] if left_out else []
-            notes += draws.notes(label, counted, metrics)
+            details += [f"{label}: {left_out}"] if left_out else []
+            details += draws.spread(label, counted, metrics)
+            notes += draws.missing(label, counted)
             rows.append(_row(label, counted, metrics))
     ordered = _marked(sorted(rows, key=_order))
     counted = [record for row in ordered for record in row.records]
@@ -146,8 +164,10 @@ def _table(
         protocol=draws.protocol_of(counted),
         metrics=metrics,
         rows=ordered,
-        sentences=captions.sentences(counted, apart),
+        sentences=captions.sentences(counted, metrics, apart),
         notes=tuple(notes),
+        background=captions.background(counted),
+        details=tuple(details),
     )
 
 
