@@ -40,10 +40,13 @@ WORDED = (
 """The keys of a protocol that have words of their own; others are shown as key=value."""
 
 
-def sentences(records: Sequence[Record], apart: Mapping[str, Any]) -> tuple[str, ...]:
+def sentences(
+    records: Sequence[Record], apart: Mapping[str, Any], by_row: Sequence[tuple[int, ...]]
+) -> tuple[str, ...]:
     """Return the caption of the table made of these records, which share data and protocol; the data's sentence first.
 
     ``apart`` are the data set's own settings that tell it from others of its name; empty where there are none.
+    ``by_row`` are the seeds of each row that a note would list if they differed (see ``unequal``).
     """
     first = records[0]
     data = next((record.data for record in records if "audit" in record.data), first.data)  # older records have none
@@ -53,7 +56,7 @@ def sentences(records: Sequence[Record], apart: Mapping[str, Any]) -> tuple[str,
         _scored(first),
         *_audit(data.get("audit")),
         *_choice(records),
-        _seeds(records),
+        _seeds(records, by_row),
         _versions(records),
     ]
     return tuple(f"{sentence}." for sentence in said if sentence)
@@ -163,11 +166,14 @@ def unequal(what: str, by_label: Mapping[str, tuple[int, ...]]) -> list[str]:
     return [f"{what} differ: " + "; ".join(f"{label} {_listed(numbers)}" for label, numbers in seeded.items())]
 
 
-def _seeds(records: Sequence[Record]) -> str:
+def _seeds(records: Sequence[Record], by_row: Sequence[tuple[int, ...]]) -> str:
+    """Over what the values are means; the seeds are listed where all rows have these, else a note lists each row's."""
     numbers, drawn = seeds(records), draws(records)
+    alike = {each for each in by_row if each} == {numbers}
     if len(drawn) > 1:
         level = f"{count(len(drawn), 'tie draw')} ({_listed(drawn)})"
-        over = f"{count(len(numbers), 'seed')} ({_listed(numbers)}) x {level}" if numbers else level
+        listed = f"{count(len(numbers), 'seed')} ({_listed(numbers)})" if alike else "the seeds of each row"
+        over = f"{listed} x {level}" if numbers else level
         return (
             f"Mean over {over}, a model without a seed over the tie draws alone, ± half its 95 % interval (Student's t "
             "over the means of the draws)"
@@ -176,7 +182,8 @@ def _seeds(records: Sequence[Record]) -> str:
         return ""
     if len(numbers) == 1:
         return f"Seed {numbers[0]}"
-    return f"Mean ± half its 95 % interval (Student's t) over seeds {_listed(numbers)}"
+    over = f"seeds {_listed(numbers)}" if alike else "the seeds of each row"
+    return f"Mean ± half its 95 % interval (Student's t) over {over}"
 
 
 def _listed(numbers: Sequence[int]) -> str:
