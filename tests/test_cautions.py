@@ -71,10 +71,10 @@ def test_a_real_run_that_patience_did_not_end_is_told(recorded: list[Record]) ->
 
 def test_intervals_of_two_seeds_and_equal_values_are_told_in_one_note() -> None:
     def said(records: list[Record]) -> list[str]:
-        return [note for note in one(records).notes if "degree of freedom" in note or "coincidence" in note]
+        return [note for note in one(records).notes if "degree of freedom" in note or "coincide" in note]
 
     two = "rest on two seeds, one degree of freedom (t = 12.7), and can reach below 0: take more seeds"
-    equal = "Equal values of all seeds ({}) are a coincidence of counts and no certainty"
+    equal = "Equal values of all seeds ({}) are no certainty: counts can coincide"
     # house(): attrec's HR@10 is 1/2 and 1, bprmf's 1/2 and 1/2 while its MRR moves; caser has one seed, floors none
     assert said(house()) == [f"The intervals of bprmf, attrec {two}. {equal.format('bprmf in HR@10')}"]
     attrec = [record for record in house() if record.model == "attrec"]

@@ -67,7 +67,7 @@ def thin(rows: Mapping[str, Sequence[Record]], intervals: Mapping[str, Mapping[s
         f"below 0: take more {noun}s"
         for noun, labels in two.items()
     ]
-    said += [f"Equal values of all seeds ({equal}) are a coincidence of counts and no certainty"] if equal else []
+    said += [f"Equal values of all seeds ({equal}) are no certainty: counts can coincide"] if equal else []
     return [". ".join(said)] if said else []
 
 
