@@ -58,3 +58,23 @@ def test_an_interval_and_a_p_that_seem_to_contradict_each_other_are_explained_on
     assert said([*caser, *attrec]) == 1
     bprmf = [make_record("bprmf", record.config["seed"], ranks=list(record.ranks)) for record in attrec]
     assert said([*caser, *attrec, *bprmf], ("HR@10", "HR@20")) == 1
+
+
+def test_an_improvement_that_is_not_significant_says_in_what() -> None:
+    def said(hits: int, *metrics: str, **options: str) -> list[str]:
+        def ranks(first: int, second: int) -> list[float]:
+            return [4.0, *[4.0] * first, *[20.0] * second, *[40.0] * (40 - first - second)]
+
+        records = [make_record("caser", ranks=ranks(0, 0)), make_record("fmc", ranks=ranks(1, 0))]
+        records.append(make_record("attrec", ranks=ranks(hits, 9 - hits), keywords=ATTREC))
+        found = against(records, metrics or ("HR@10", "HR@30"), against="caser", **options)
+        return [note for note in found.notes if note.startswith("Improv.")]
+
+    # HR@30: nine users differ, p 2 / 2**9 times 4 tests. HR@10: so many as hit, times the 3 tests that are left:
+    # nine and seven (2 / 2**7 * 3 = .047) are enough, six are not, though 2 / 2**6 = .031 would be without correction
+    told = "Improv. of attrec over caser: not significant in HR@10, after Holm's correction"
+    assert [said(hits) for hits in (9, 7, 6)] == [[], [], [told]]
+    assert said(6, "HR@10", "HR@1") == [told], "no improvement is shown where the baseline has 0"
+    assert said(9, ours="fmc") == [
+        "Improv. of fmc over caser: not significant in HR@10, HR@30, after Holm's correction"
+    ]

@@ -11,7 +11,7 @@ def test_the_caption_says_what_the_numbers_are() -> None:
     caption = one(house()).caption
     for said in (
         "HR@10 and MRR under leave-one-out on ml-100k (943 users, 1,682 items, 100,000 interactions), all unseen items "
-        "ranked; mean ± half its 95 % interval (Student's t) over 2 seeds (0, 1).",
+        "ranked; mean ± half its 95 % interval (Student's t) over the seeds of each row.",
         "Leave-one-out",
         "All items are ranked but those the user has seen",
         "expected rank",
@@ -32,7 +32,6 @@ def test_the_caption_says_what_the_numbers_are() -> None:
         "in a random order (seed 7) (tie_order=random); of several in a user's last second the first counts",
         "Further settings: sampled=100",
         "Epochs of attrec are chosen on validation by MRR. Epochs of caser are chosen on validation by HR@50.",
-        "over 5 seeds (0, 1, 2, 3, 5)",
         "commit 01234567 or fedcba98 with uncommitted changes",
     ):
         assert said in caption
@@ -40,6 +39,33 @@ def test_the_caption_says_what_the_numbers_are() -> None:
     assert "commit unknown (outside git)" in outside
     assert "all unseen items ranked; one seed (3)." in outside
     assert "over 5 seeds (0-4)" in one([make_record(seed=seed) for seed in range(5)]).caption
+
+
+def test_the_caption_lists_the_seeds_only_where_every_row_has_them() -> None:
+    def caption(**seeds: range) -> str:
+        return one([make_record(model, seed) for model, numbers in seeds.items() for seed in numbers]).caption
+
+    assert "over 3 seeds (0-2)." in caption(attrec=range(3), bprmf=range(3))
+    assert "over 3 seeds (0-2)." in caption(attrec=range(3), random=range(1)), "of floors only the column tells"
+    for mixed in (
+        caption(attrec=range(2), bprmf=range(1, 3)),  # no row has three seeds
+        caption(attrec=range(3), bprmf=range(1)),
+        caption(attrec=range(1), random=range(3)),
+    ):
+        assert "over the seeds of each row." in mixed
+        assert "0-2" not in mixed
+    assert "one seed (4)." in caption(attrec=range(4, 5), bprmf=range(4, 5))
+
+
+def test_the_caption_of_tie_draws_lists_the_seeds_only_where_every_row_has_them() -> None:
+    records = [
+        make_record(model, seed, protocol={"tie_order": "random", "tie_seed": draw})
+        for model, seeds in {"attrec": (0, 1), "bprmf": (1, 2)}.items()
+        for seed in seeds
+        for draw in (0, 1)
+    ]
+    assert "mean over the seeds of each row x 2 tie draws (0, 1)" in one(records).caption
+    assert "mean over 2 seeds (0, 1) x 2 tie draws (0, 1)" in one(records[:4]).caption
 
 
 AUDIT = {"tied_events": 0.758, "tied_users": 0.44, "repeats": 0.25, "unseen_test": 0.003, "later_train": 0.413}

@@ -1,4 +1,6 @@
-"""Notes on trainings that were cut short or differ from the YAML files."""
+"""Notes on trainings that were cut short or differ from the YAML files, and on intervals that rest on little."""
+
+from dataclasses import replace
 
 import pytest
 
@@ -8,30 +10,93 @@ from attrec_bench.results.formats import FORMATS, SHEETS, render
 from attrec_bench.results.record import Record
 from attrec_bench.results.tables import tables
 from attrec_bench.run import run
-from tests.records import TRAIN, make_record, one
+from tests.records import TRAIN, house, make_record, one
 
-FIVE, HUNDRED = {**TRAIN, "epochs": 5}, {**TRAIN, "epochs": 100}
 SMALL = ["dataset=planted", "dataset.n_users=40", "dataset.n_items=60", "dataset.n_interactions=1200"]
 
 
-def test_runs_that_chose_their_last_allowed_epoch_are_counted() -> None:
-    records = [
-        make_record("caser", 0, train=FIVE, epochs=5),
-        make_record("caser", 1, train=FIVE, epochs=4),
-        make_record("bprmf", 0, train=FIVE, epochs=5),
-        make_record("fpmc", 0, train=FIVE, epochs=3),
-        make_record("attrec", 0, train=HUNDRED, epochs=100),
-        make_record("gru4rec", 0, train=HUNDRED, epochs=5),
+def trained(model: str, seed: int, best: int, epochs: int, limit: int, patience: int = 3, every: int = 1) -> Record:
+    """A run of so many epochs, of which that of ``best`` was chosen."""
+    train = {**TRAIN, "epochs": limit, "patience": patience, "eval_every": every}
+    history = [{"epoch": epoch, "loss": 1.0, "seconds": 0.5, "MRR": 0.25} for epoch in range(1, epochs + 1)]
+    return make_record(model, seed, train=train, epochs=best, history=history)
+
+
+def longer(*records: Record) -> list[str]:
+    return [note for note in one(list(records)).notes if "longer training" in note]
+
+
+def test_runs_that_the_limit_of_epochs_ended_are_counted_whether_or_not_their_last_epoch_was_the_best() -> None:
+    bprmf = [trained("bprmf", seed, best, 8, limit=8) for seed, best in enumerate((8, 7, 6, 5))]  # 5: patience, too
+    assert longer(*bprmf) == [
+        "3 of 4 runs of bprmf were ended by the limit of 8 epochs and not by patience: longer training may change them"
+    ]
+    others = [
+        trained("caser", 0, 8, 8, limit=8),
+        trained("fpmc", 0, 2, 5, limit=8),
+        trained("attrec", 0, 98, 100, limit=100),
+        trained("gru4rec", 0, 8, 11, limit=100),
         make_record("popularity", None, train=None, epochs=None),
     ]
-    table = one(records)
-    assert {note for note in table.notes if "longer training" in note} == {
-        "2 of 3 runs of bprmf, caser chose their last allowed epoch (5): longer training may change them",
-        "1 of 1 runs of attrec chose their last allowed epoch (100): longer training may change them",
+    assert set(longer(*bprmf, *others)) == {
+        "4 of 5 runs of bprmf, caser were ended by the limit of 8 epochs and not by patience: longer training may "
+        "change them",
+        "1 of 1 run of attrec was ended by the limit of 100 epochs and not by patience: longer training may change "
+        "them",
     }
+    assert longer(make_record(), *others[1::2], others[-1]) == []
     for format in ("terminal", *(name for name in FORMATS if name not in SHEETS)):
-        assert "chose their last allowed epoch (5)" in " ".join(render([table], format).split())
-    assert not any("longer training" in note for note in one([make_record(), records[3], records[-1]]).notes)
+        assert "ended by the limit of 8 epochs" in " ".join(render([one(bprmf)], format).split())
+
+
+@pytest.mark.parametrize(("best", "ended"), [(12, True), (10, True), (8, True), (6, False), (4, False)])
+def test_patience_counts_validations_and_not_epochs(best: int, ended: bool) -> None:
+    # validated in the epochs 2, 4, ..., 12: after 6 three were no better, so that patience ended the run at its limit
+    assert bool(longer(trained("bprmf", 0, best, 12, limit=12, patience=3, every=2))) == ended
+
+
+def test_a_refit_run_is_judged_by_the_training_that_chose_its_epoch() -> None:
+    chosen = trained("bprmf", 0, 2, 5, limit=8)  # and then trained again for two epochs
+    protocol = {"refit": True}
+    refit = make_record("bprmf", train=dict(chosen.config["train"]), protocol=protocol, epochs=2)
+    assert longer(replace(refit, history=chosen.history)) == []
+    assert len(longer(replace(refit, history=trained("bprmf", 0, 7, 8, limit=8).history, epochs=7))) == 1
+
+
+def test_a_real_run_that_patience_did_not_end_is_told(recorded: list[Record]) -> None:
+    assert longer(*recorded[:2]) == [
+        "1 of 1 run of bprmf was ended by the limit of 1 epoch and not by patience: longer training may change them"
+    ]
+
+
+def test_intervals_of_two_seeds_and_equal_values_are_told_in_one_note() -> None:
+    def said(records: list[Record]) -> list[str]:
+        return [note for note in one(records).notes if "degree of freedom" in note or "coincide" in note]
+
+    two = "rest on two seeds, one degree of freedom (t = 12.7), and can reach below 0: take more seeds"
+    equal = "Equal values of all seeds ({}) are no certainty: counts can coincide"
+    # house(): attrec's HR@10 is 1/2 and 1, bprmf's 1/2 and 1/2 while its MRR moves; caser has one seed, floors none
+    assert said(house()) == [f"The intervals of bprmf, attrec {two}. {equal.format('bprmf in HR@10')}"]
+    attrec = [record for record in house() if record.model == "attrec"]
+    assert said(attrec) == [f"The intervals of attrec {two}"]
+    three = [*house(), make_record("attrec", 2, ranks=[1, 20]), make_record("bprmf", 2, ranks=[3, 20])]
+    assert said(three) == [equal.format("bprmf in HR@10")]
+    same = [make_record("caser", seed, ranks=[2, 20]) for seed in range(3)]
+    assert said(same) == [], "a seed that changes no rank is no coincidence"
+    assert said([make_record("random", seed, ranks=[90 + seed, 50]) for seed in (0, 1)])[0].startswith(
+        "The intervals of random rest on two seeds"
+    ), "a floor that draws has seeds"
+
+
+def test_intervals_of_two_tie_draws_are_told() -> None:
+    records = [
+        make_record(
+            "popularity", None, ranks=[3, 4 + draw], train=None, protocol={"tie_order": "random", "tie_seed": draw}
+        )
+        for draw in range(3)
+    ]
+    assert "The intervals of popularity rest on two tie draws, one degree" in " ".join(one(records[:2]).notes)
+    assert "degree of freedom" not in " ".join(one(records).notes)
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +115,11 @@ def test_settings_that_differ_from_the_yaml_files_are_told_once_for_all_rows(rec
     parts = said.removeprefix("Settings that differ from the YAML files: ").split("; ")
     trained = ", ".join(row.label for row in table.rows if row.model != "popularity")
     assert parts[0] == f"{size} in every row"
-    assert parts[1].startswith("train.epochs=1 (YAML ")
-    assert parts[1].endswith(f") in {trained}")
-    assert parts[2].startswith("model.d=4 (YAML ")
-    assert parts[2].endswith(") in attrec")
-    assert len(parts) == 3
+    width, epochs = sorted(parts[1:])  # in the order of the rows, which is that of the figures
+    assert width.startswith("model.d=4 (YAML ")
+    assert width.endswith(") in attrec")
+    assert epochs.startswith("train.epochs=1 (YAML ")
+    assert epochs.endswith(f") in {trained}")
 
 
 def test_what_a_label_says_is_not_said_again_but_for_the_training(recorded: list[Record]) -> None:

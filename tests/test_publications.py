@@ -1,6 +1,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,13 +30,51 @@ def shown(records: list[Record], *known: Published) -> Table:
 def test_difference_and_interval_by_hand() -> None:
     # HR@10 of the seeds: 1/2, 1/2, 1 -> mean 2/3, half 4.303 * .2887 / sqrt(3) = .7171: [-.05, 1.38]
     records = caser([[1, 40], [1, 40], [1, 2]])
-    inside, outside = shown(records, value(value=0.6)), shown([*caser([[1, 40], [1, 40]])], value(value=0.6))
+    inside, outside = shown(records, value(value=0.6)), shown(caser([[1, 40 + seed] for seed in range(3)]), RECIPROCAL)
     assert inside.published[0].difference == pytest.approx(2 / 3 - 0.6)
     assert inside.published[0].within is True
-    assert outside.published[0].within is False  # both seeds have 1/2: an interval without width
-    assert shown(caser([[1, 40]]), value(value=0.6)).published[0].within is None
+    assert outside.published[0].within is False  # MRR of the seeds: .5 + 1/80, 1/82, 1/84
     assert "HR@10 0.6000 (ours +0.0667, within our interval); comparable" in inside.details[-1]
-    assert "HR@10 0.6000 (ours -0.1000, outside our interval); comparable" in outside.details[-1]
+    assert "MRR 0.6000 (ours -0.0878, outside our interval); comparable" in outside.details[-1]
+
+
+RECIPROCAL = value(metric="MRR", value=0.6)
+
+
+@pytest.mark.parametrize(
+    ("records", "hits", "both"),
+    [
+        (caser([[1, 40], [1, 41]]), "", "; not judged by our interval: 2 seeds"),
+        (caser([[1, 40], [2, 3]]), "", "; not judged by our interval: 2 seeds"),
+        (caser([[1, 40]]), "", "; no interval: 1 seed"),
+        ([make_record("caser", None, ranks=[1, 40], train=None)], "", "; no interval: no seed"),
+        # three seeds that all have 1/2 in HR@10, so that only MRR's interval has a width
+        (caser([[1, 40], [1, 41], [1, 42]]), ", not judged by our interval: equal seeds", ""),
+    ],
+)
+def test_there_is_no_verdict_where_the_interval_rests_on_too_little(
+    records: list[Record], hits: str, both: str
+) -> None:
+    table = shown(records, value(value=0.6), RECIPROCAL)
+    first, second = table.published
+    assert first.within is None
+    assert second.within is (None if both else False)
+    (note,) = [note for note in table.details if note.startswith("Published")]
+    assert re.search(rf"HR@10 0\.6000 \(ours [+-]0\.\d{{4}}{re.escape(hits)}\), MRR 0\.6000", note)
+    assert note.endswith(f"comparable{both}")
+    assert ("outside our interval" in note) == (not both)
+    (csv_line, _) = csv.DictReader(io.StringIO(render([table], "csv")))
+    assert csv_line["published_within"] == ""
+
+
+def test_two_tie_draws_are_no_verdict_and_three_are_one() -> None:
+    def drawn(draws: int) -> Table:
+        orders = [{"tie_order": "random", "tie_seed": draw} for draw in range(draws)]
+        records = [make_record("caser", 0, ranks=[1, 40 + draw], protocol=each) for draw, each in enumerate(orders)]
+        return shown(records, RECIPROCAL)
+
+    assert drawn(2).published[0].unjudged == "not judged by our interval: 2 tie draws"
+    assert drawn(3).published[0].within is False
 
 
 def test_only_what_fits_model_data_set_and_metric_is_shown() -> None:
@@ -54,12 +93,48 @@ def test_the_column_shows_the_most_comparable_value_and_the_notes_all() -> None:
     table = shown([*caser([[1, 40]]), make_record("popularity", None, ranks=[1, 40], train=None)], sampled, hidden)
     assert [each.theirs.value for each in table.published] == [0.4, 0.9]
     assert re.search(r"caser +0.5000 +0.5125 +0.4000 +1 *\n", render([table]))
-    assert re.search(r"popularity \[floor\] +0.5000 +0.5125 +1 *\n", render([table]))
+    assert re.search(r"popularity \[floor\] +0.5000 +0.5125 +- *\n", render([table]))
     assert "| caser | 0.5000 | 0.5125 | 0.4000 | 1 |" in render([table], "markdown")
     assert "comparable (unknown: tie_order)" in table.details[0]
+    assert table.details[2].startswith("Of several published values the column shows one, beside caser: fewest known")
     assert "(a sampler, second-hand)" in table.details[1]
     assert "not comparable because candidates uniform-100, here candidates full" in table.details[1]
     assert "| caser | 0.5000 | 0.5125 | (0.9000) | 1 |" in render([shown(caser([[1, 40]]), sampled)], "markdown")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (value({"tie_order": UNKNOWN, "ties": UNKNOWN}, value=0.1), value({"tie_order": "item"}, value=0.9)),
+        (value({"tie_order": "item"}, value=0.1), value({"tie_order": "item", "candidates": "uniform-9"}, value=0.9)),
+        (
+            value({"ties": UNKNOWN}, value=0.1, confidence="2"),
+            value({"ties": UNKNOWN, "tie_order": UNKNOWN}, value=0.9),
+        ),
+        (value(value=0.1), value(value=0.9, confidence="2")),
+        (value(value=0.9), value(value=0.5)),  # 0.5 is what ours is
+    ],
+)
+def test_which_of_several_values_comes_first_is_a_rule_that_does_not_know_ours(
+    first: Published, second: Published
+) -> None:
+    records = caser([[1, 40], [1, 41]])
+    for known in ((first, second), (second, first)):
+        table = shown(records, *known)
+        assert [each.theirs for each in table.published] == [first, second]
+        (said,) = [note for note in table.details if note.startswith("Of several published values")]
+        assert "beside caser: " in said
+    for rank in (1.0, 50.0):
+        assert shown(caser([[rank, rank]]), second, first).published[0].theirs == first
+
+
+def test_one_candidate_in_the_column_needs_no_rule() -> None:
+    table = shown([*caser([[1, 40]]), make_record("bprmf", ranks=[1, 60])], value(), RECIPROCAL, RECIPROCAL)
+    assert not any("Of several" in note for note in table.details)
+    other = value(model="bprmf", value=0.3)
+    table = shown([*caser([[1, 40]]), make_record("bprmf", ranks=[1, 60])], value(), other, replace(other, value=0.2))
+    (said,) = [note for note in table.details if "Of several" in note]
+    assert "beside bprmf: " in said
 
 
 def test_csv_has_value_difference_and_verdict() -> None:

@@ -1,8 +1,8 @@
 """One cell of a table -> the account of it in plain text: its value, what it is compared with, its runs."""
 
 from attrec_bench.report.cells import Account, Run, account, interval_words
-from attrec_bench.results.captions import count
-from attrec_bench.results.draws import runs
+from attrec_bench.results.captions import count, seeds
+from attrec_bench.results.draws import draws, runs
 from attrec_bench.results.tables import BEST, DIGITS, MODEL, SECOND, Cell, Row, Table
 
 PLACES = {BEST: "best", SECOND: "second"}
@@ -24,8 +24,10 @@ def why(table: Table, row: Row, metric: str) -> str:
 
 
 def _over(row: Row) -> str:
-    number = runs(row.records)
-    return f"seeds x tie draws {number}" if "x" in number else count(len(row.records), "run")
+    drawn = len(draws(row.records))
+    if drawn < 2:
+        return count(len(row.records), "run")
+    return f"seeds x tie draws {runs(row.records)}" if seeds(row.records) else count(drawn, "tie draw")
 
 
 def _standing(table: Table, row: Row, metric: str, cell: Cell) -> list[str]:

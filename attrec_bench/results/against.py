@@ -70,14 +70,16 @@ def _compared(table: Table, against: str | None, test: str, ours: str | None) ->
     found = compare(values, baseline.label, table.metrics, np.random.default_rng(SEED), test)
     challenger = _challenger(alike) if named is None else next((row for row in alike if row is named), None)
     shown = [_marked(row, table.metrics, found) for row in table.rows]
+    improvement = None if challenger is None else _improvement(challenger, baseline)
     marked = {row.label: row.records for row in shown if any({BETTER, WORSE} & set(cell.marks) for cell in row.cells)}
     return replace(
         table,
         rows=tuple(shown),
         comparisons=tuple(found),
-        improvement=None if challenger is None else _improvement(challenger, baseline),
+        improvement=improvement,
         notes=(
             *(*table.notes, *notes, *_marks_explained(found, against is None, test, table.metrics[0])),
+            *([] if improvement is None else _unsure(improvement, table.metrics, found)),
             *cautions.one_seed(marked, baseline.records),
         ),
         details=(*table.details, *_differences(found, table.metrics[0])),
@@ -114,6 +116,11 @@ def _improvement(ours: Row, baseline: Row) -> Improvement:
     pairs = zip(ours.cells, baseline.cells, strict=True)
     shares = (our.mean / their.mean - 1 if their.mean else None for our, their in pairs)
     return Improvement(ours.label, baseline.label, tuple(shares))
+
+
+def _unsure(improvement: Improvement, metrics: Sequence[str], found: Sequence[Comparison]) -> list[str]:
+    shares = dict(zip(metrics, improvement.shares, strict=True))
+    return cautions.unsure(shares, [each for each in found if each.model == improvement.model])
 
 
 def _comparable(baseline: Row, rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
@@ -167,7 +174,7 @@ def _marked(row: Row, metrics: Sequence[str], found: Sequence[Comparison]) -> Ro
     marks = {
         each.metric: BETTER if each.difference > 0 else WORSE
         for each in found
-        if each.model == row.label and each.corrected <= 1 - LEVEL
+        if each.model == row.label and cautions.significant(each)
     }
     return _with_marks(row, metrics, marks)
 
@@ -226,7 +233,7 @@ def _differences(found: Sequence[Comparison], metric: str) -> list[str]:
 def _at_odds(each: Comparison) -> bool:
     """Whether interval and p seem to contradict each other: 0 lies in the one and not in what the other leaves."""
     low, high = each.interval
-    return (low <= 0 <= high) == (each.corrected <= 1 - LEVEL)
+    return (low <= 0 <= high) == cautions.significant(each)
 
 
 def _difference(each: Comparison) -> str:

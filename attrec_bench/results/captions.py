@@ -45,15 +45,18 @@ WORDED = (
 """The keys of a protocol that have words of their own; others are shown as key=value."""
 
 
-def sentences(records: Sequence[Record], metrics: Sequence[str], apart: Mapping[str, Any]) -> tuple[str, ...]:
+def sentences(
+    records: Sequence[Record], metrics: Sequence[str], apart: Mapping[str, Any], by_row: Sequence[tuple[int, ...]]
+) -> tuple[str, ...]:
     """Return what the table made of these records, which share data and protocol, shows: first in one sentence, then
     the protocol in full.
 
     ``apart`` are the data set's own settings that tell it from others of its name; empty where there are none.
+    ``by_row`` are the seeds of each row that a note would list if they differed (see ``unequal``).
     """
     first, data = records[0], _data_of(records)
     said = [
-        _headline(records, metrics, apart),
+        _headline(records, metrics, apart, by_row),
         *_protocol(first.config["protocol"], data.get("clock", "second"), draws(records)),
         _scored(first),
     ]
@@ -73,7 +76,9 @@ def _data_of(records: Sequence[Record]) -> Mapping[str, Any]:
     return next((record.data for record in records if "audit" in record.data), records[0].data)
 
 
-def _headline(records: Sequence[Record], metrics: Sequence[str], apart: Mapping[str, Any]) -> str:
+def _headline(
+    records: Sequence[Record], metrics: Sequence[str], apart: Mapping[str, Any], by_row: Sequence[tuple[int, ...]]
+) -> str:
     """Which metrics, under which split of which data, among which candidates, over which seeds."""
     protocol = records[0].config["protocol"]
     *others, last = metrics
@@ -81,7 +86,7 @@ def _headline(records: Sequence[Record], metrics: Sequence[str], apart: Mapping[
     split = SPLITS.get(protocol["name"], f"protocol {protocol['name']}")
     ranked = sampled(protocol) or "all unseen items ranked"
     shown = f"{named} under {split} on {_data(_data_of(records), apart)}, {ranked}"
-    return "; ".join(filter(None, [shown, _seeds(records)]))
+    return "; ".join(filter(None, [shown, _seeds(records, by_row)]))
 
 
 def _data(data: Mapping[str, Any], apart: Mapping[str, Any]) -> str:
@@ -188,11 +193,14 @@ def unequal(what: str, by_label: Mapping[str, tuple[int, ...]]) -> list[str]:
     return [f"{what} differ: " + "; ".join(f"{label} {_listed(numbers)}" for label, numbers in seeded.items())]
 
 
-def _seeds(records: Sequence[Record]) -> str:
+def _seeds(records: Sequence[Record], by_row: Sequence[tuple[int, ...]]) -> str:
+    """Over what the values are means; the seeds are listed where all rows have these, else a note lists each row's."""
     numbers, drawn = seeds(records), draws(records)
+    alike = {each for each in by_row if each} == {numbers}
     if len(drawn) > 1:
         level = f"{count(len(drawn), 'tie draw')} ({_listed(drawn)})"
-        over = f"{count(len(numbers), 'seed')} ({_listed(numbers)}) x {level}" if numbers else level
+        listed = f"{count(len(numbers), 'seed')} ({_listed(numbers)})" if alike else "the seeds of each row"
+        over = f"{listed} x {level}" if numbers else level
         return (
             f"mean over {over}, a model without a seed over the tie draws alone, ± half its 95 % interval (Student's t "
             "over the means of the draws)"
@@ -201,7 +209,7 @@ def _seeds(records: Sequence[Record]) -> str:
         return ""
     if len(numbers) == 1:
         return f"one seed ({numbers[0]})"
-    over = f"{count(len(numbers), 'seed')} ({_listed(numbers)})"
+    over = f"{count(len(numbers), 'seed')} ({_listed(numbers)})" if alike else "the seeds of each row"
     return f"mean ± half its 95 % interval (Student's t) over {over}"
 
 

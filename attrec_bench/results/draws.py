@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from attrec_bench.evaluation.metrics import means
 from attrec_bench.results.record import Record
 
+NO_SEED = "-"
+"""What stands for the seed of a model that uses none, as where its runs are logged."""
+
 
 def shared(protocol: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of a protocol all records of a table share: all but the draw."""
@@ -39,9 +42,10 @@ def protocol_of(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def runs(records: Sequence[Record]) -> str:
-    """How many seeds, as a table shows it: ``5``, or ``5 x 3`` for five seeds and three draws."""
-    drawn = len(draws(records))
-    return f"{len({record.config['seed'] for record in records})} x {drawn}" if drawn > 1 else str(len(records))
+    """How many seeds, as a table shows it: ``5``, or ``5 x 3`` for five seeds and three draws; ``-`` without a seed."""
+    drawn, seeds = len(draws(records)), {record.config["seed"] for record in records}
+    shown = NO_SEED if seeds == {None} else str(len(seeds))
+    return f"{shown} x {drawn}" if drawn > 1 else shown
 
 
 def spread(label: str, records: Sequence[Record], metrics: Sequence[str]) -> list[str]:

@@ -30,6 +30,7 @@ _LATEX = {
 }
 _LATEX_PARTS = re.compile(r"(?:(?<![\w.)])|(?<=\d[eE]))-(?=\.?\d)|[<>]=|[^\w\s-]|[_\n]")
 """What is replaced in LaTeX: a minus (-.1, 1e-05), but no hyphen (uniform-100, 0-4); signs; line breaks."""
+_NOTHING = re.compile(r"\A-(?!\S)")  # a cell's "-" and "- x 3"
 
 NOTES_HINT = "; notes=short leaves only the notes that a reader needs beside the numbers"
 
@@ -166,8 +167,8 @@ def _latex_stack(*lines: str, at: str = "c") -> str:
 
 
 def _latex_words(words: str) -> str:
-    """Replace in one pass, so that a replacement is not replaced again."""
-    return _LATEX_PARTS.sub(lambda found: _LATEX.get(found[0], found[0]), words)
+    """Replace in one pass, so that a replacement is not replaced again; a lone hyphen that begins is a dash."""
+    return _NOTHING.sub("--", _LATEX_PARTS.sub(lambda found: _LATEX.get(found[0], found[0]), words))
 
 
 FORMATS: dict[str, Callable[[Sequence[Table]], str]] = {

@@ -1,10 +1,11 @@
 """Tables -> the same tables with a published column and, in the notes, every published value with its verdict."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from attrec_bench.results.published.beside import Beside, beside
-from attrec_bench.results.published.registry import Published, published
+from attrec_bench.results.published.beside import RULE, Beside, beside
+from attrec_bench.results.published.registry import PRIMARY, Published, published
 from attrec_bench.results.tables import DIGITS, Table
 
 
@@ -19,12 +20,21 @@ def _with_published(table: Table, known: Sequence[Published]) -> Table:
         for row in table.rows
         for each in beside(
             row.label,
-            row.records[0],
+            row.records,
             [(metric, cell.mean, cell.interval) for metric, cell in zip(table.metrics, row.cells, strict=True)],
             known,
         )
     ]
-    return replace(table, published=tuple(found), details=(*table.details, *map(_note, _by_source(found))))
+    details = (*table.details, *map(_note, _by_source(found)), *_chosen(table.metrics, found))
+    return replace(table, published=tuple(found), details=details)
+
+
+def _chosen(metrics: Sequence[str], found: Sequence[Beside]) -> list[str]:
+    """Return a note on which of several values the column shows; it is of the first metric with any."""
+    shown = next((metric for metric in metrics if any(each.metric == metric for each in found)), None)
+    counts = Counter(each.row for each in found if each.metric == shown)
+    several = [row for row, number in counts.items() if number > 1]
+    return [f"Of several published values the column shows one, beside {', '.join(several)}: {RULE}"] if several else []
 
 
 def _by_source(found: Sequence[Beside]) -> list[list[Beside]]:
@@ -37,13 +47,19 @@ def _by_source(found: Sequence[Beside]) -> list[list[Beside]]:
 
 def _note(group: Sequence[Beside]) -> str:
     first = group[0].theirs
-    second_hand = ", second-hand" if first.confidence != "V" else ""
+    second_hand = ", second-hand" if first.confidence != PRIMARY else ""
     labels = dict.fromkeys(each.theirs.label for each in group)
-    told = [f"{label}: {', '.join(_value(each) for each in group if each.theirs.label == label)}" for label in labels]
+    once = group[0].unjudged if len({each.unjudged for each in group}) == 1 else ""
+    told = [
+        f"{label}: {', '.join(_value(each, once) for each in group if each.theirs.label == label)}" for label in labels
+    ]
     beside = f"Published beside {group[0].row} ({first.source}{second_hand})"
-    return f"{beside}: {'; '.join(told)}; {group[0].verdict}"
+    return "; ".join([f"{beside}: {'; '.join(told)}", group[0].verdict, *([once] if once else [])])
 
 
-def _value(each: Beside) -> str:
-    where = {True: ", within our interval", False: ", outside our interval", None: ""}[each.within]
-    return f"{each.metric} {each.theirs.value:.{DIGITS}f} (ours {each.difference:+.{DIGITS}f}{where})"
+def _value(each: Beside, once: str) -> str:
+    """Say of one value where it lies, or why that cannot be said unless the whole note says so ``once``."""
+    unjudged = "" if once else each.unjudged
+    where = {True: "within our interval", False: "outside our interval", None: unjudged}[each.within]
+    difference = ", ".join(filter(None, (f"ours {each.difference:+.{DIGITS}f}", where)))
+    return f"{each.metric} {each.theirs.value:.{DIGITS}f} ({difference})"

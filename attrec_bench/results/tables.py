@@ -156,15 +156,18 @@ def _table(
     ordered = _marked(sorted(rows, key=_order))
     counted = [record for row in ordered for record in row.records]
     seeded = [row for row in ordered if row.kind == MODEL] or ordered
-    notes += captions.unequal("Seeds", {row.label: captions.seeds(row.records) for row in seeded})
-    notes += cautions.cut_short({row.label: row.records for row in ordered})
+    seeds = {row.label: captions.seeds(row.records) for row in seeded}
+    by_label = {row.label: row.records for row in ordered}
+    notes += captions.unequal("Seeds", seeds)
+    notes += cautions.thin(by_label, {row.label: _intervals(row, metrics) for row in ordered})
+    notes += cautions.cut_short(by_label)
     notes += captions.unequal("Tie draws", {row.label: draws.draws(row.records) for row in ordered})
     return Table(
         data=records[0].data,
         protocol=draws.protocol_of(counted),
         metrics=metrics,
         rows=ordered,
-        sentences=captions.sentences(counted, metrics, apart),
+        sentences=captions.sentences(counted, metrics, apart, list(seeds.values())),
         notes=tuple(notes),
         background=captions.background(counted),
         details=tuple(details),
@@ -183,6 +186,10 @@ def _row(label: str, records: Sequence[Record], metrics: Sequence[str]) -> Row:
     model = records[0].model
     kind = FLOOR if model in FLOORS else CEILING if model in CEILINGS else MODEL
     return Row(label, model, kind, cells, tuple(records))
+
+
+def _intervals(row: Row, metrics: Sequence[str]) -> dict[str, tuple[float, float] | None]:
+    return {metric: cell.interval for metric, cell in zip(metrics, row.cells, strict=True)}
 
 
 def _order(row: Row) -> tuple[int, float, str]:

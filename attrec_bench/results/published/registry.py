@@ -26,7 +26,8 @@ from attrec_bench.errors import InputError, require, require_choice, require_num
 
 FOLDER = Path(__file__).resolve().parent
 UNKNOWN = "unknown"
-CONFIDENCE = ("V", "2")
+PRIMARY = "V"
+CONFIDENCE = (PRIMARY, "2")
 OWN = ("protocol", "settings")
 """What a value may have of its own beside its metrics."""
 
