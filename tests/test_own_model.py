@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from hydra.errors import InstantiationException
 from omegaconf.errors import MissingMandatoryValue
 
@@ -79,6 +80,19 @@ def test_a_broken_model_leaves_no_record(case: str) -> None:
 def test_a_sound_model_is_recorded() -> None:
     tried(MODEL)
     assert [record.model for record in store.read_all(Path("runs"))] == ["Decay"]
+
+
+def test_a_run_of_a_model_that_draws_from_torchs_global_state_repeats() -> None:
+    """That is what the contract's checks say of such a model."""
+    text = MODEL.replace("self.maxlen = maxlen\n", "self.maxlen = maxlen\n        self.mix = nn.Linear(d, d)\n")
+    text = text.replace("padding_idx=0) @", "padding_idx=0) @ self.mix.weight @")
+    found = []
+    for stir, seed in ((1, 0), (2, 0), (1, 1)):
+        torch.manual_seed(stir)
+        tried(text, *KEYWORDS, "force=true", f"seed={seed}")
+        (record,) = (each for each in store.read_all(Path("runs")) if each.config["seed"] == seed)
+        found.append(record.ranks.tolist())
+    assert found[0] == found[1] != found[2]
 
 
 KEYWORD_MISTAKES = {
