@@ -104,7 +104,7 @@ def job(config: "DictConfig") -> None:
 
 def run_job(config: "DictConfig", settings: Any) -> None:
     """Train or find, print the figures, send the record to MLflow."""
-    from attrec_bench.configuration import model_name
+    from attrec_bench.configuration import check_places, model_name
     from attrec_bench.results.captions import sampled
     from attrec_bench.results.marks import store_uri
     from attrec_bench.results.naming import called
@@ -112,6 +112,7 @@ def run_job(config: "DictConfig", settings: Any) -> None:
     from attrec_bench.targets import named
 
     named(settings.overrides.task)
+    check_places(config, lambda: settings.runtime.choices)
     if config.tracking.uri != "off":
         store_uri(Path(config.runs), config.tracking.uri)  # an address that cannot be one is told before training
     typed = [each for each in settings.overrides.task if not each.startswith("force=")]  # a command that repeats finds
