@@ -51,9 +51,10 @@ def check_places(config: Mapping[str, Any], choices: Choices, roots: Iterable[st
     """
     for group in WHOLE:
         if config.get(group):
+            files = " or ".join(without_first_line(group, choices().get(group)))
             raise InputError(
-                f"the first line of {' or '.join(without_first_line(group, choices().get(group)))} must be '{FIRST_LINE}', "
-                f"got another: what it sets ({', '.join(config[group])}) would be read by nothing"
+                f"the first line of {files} must be '{FIRST_LINE}', got another: what it sets "
+                f"({', '.join(config[group])}) would be read by nothing"
             )
     known = [*roots, *(group for group in groups() if group not in WHOLE)]
     for key in config:
