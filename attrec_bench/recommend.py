@@ -108,7 +108,7 @@ def _config_of(record: Record, path: str | None) -> DictConfig:
         file = f"conf/{error.missing_cfg_file}.yaml"
         raise InputError(
             f"run {record.identity[:16]} was made with {file}, which is looked for in the current folder "
-            f"({Path.cwd()}) and is not there: start the same command in the folder that holds conf/ and the model's class"
+            f"({Path.cwd()}) and is not there: start the same command in the folder of that conf/ and the class"
         ) from error
     with open_dict(config):
         config.model = OmegaConf.create(dict(record.config["model"]))

@@ -15,6 +15,8 @@ from torch import Tensor
 from attrec_bench.contract import Batch, Counter, Learner, Scorer
 from attrec_bench.data.interactions import PAD, Interactions
 from attrec_bench.data.planted import planted
+from attrec_bench.errors import InputError
+from attrec_bench.promises import require_parts, require_scalar
 from attrec_bench.training.batches import batches
 
 CPU = torch.device("cpu")
@@ -47,7 +49,7 @@ def global_numbers(torchs: int, others: int) -> Iterator[None]:
 
 
 def ready(make: Make, data: Interactions, seed: int = 0, torchs: int = 0, others: int = 0) -> Any:
-    """Make a model, let it count where it counts, and put it into evaluation.
+    """Make a model, let it count where it counts, and put it into evaluation; AssertionError where a part is missing.
 
     Two that are made alike are alike, also where the constructor draws from global generators, as nn.GRU does by
     itself: what a check then finds to differ has another reason. ``torchs`` seeds torch's while the model is made, as a
@@ -58,7 +60,26 @@ def ready(make: Make, data: Interactions, seed: int = 0, torchs: int = 0, others
     if isinstance(model, Counter):
         with global_numbers(others, others):
             model.fit(data)
+    with told():
+        require_parts(model)
     return model.eval() if isinstance(model, torch.nn.Module) else model
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Let a check fail with the sentence that a run would end with."""
+    try:
+        yield
+    except InputError as error:
+        raise AssertionError(str(error)) from error
+
+
+def loss_of(model: Learner, batch: Batch) -> Tensor:
+    """Return the loss of a batch; AssertionError where it is not one number with a gradient."""
+    loss = model.loss(batch)
+    with told():
+        require_scalar(model, loss)
+    return loss
 
 
 def some_windows(model: Scorer, data: Interactions, n: int = 12) -> tuple[Tensor, Tensor]:

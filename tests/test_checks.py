@@ -129,3 +129,45 @@ def test_a_model_that_looks_ahead_is_still_found_where_it_draws_globally() -> No
 
     with pytest.raises(AssertionError, match="the model looks ahead"):
         checks.later_events_change_no_rank(Peeping, some_data(), knows_the_truth=True)
+
+
+class Misspelt(nn.Module):
+    maxlen, T = 4, 1
+
+    def __init__(self, data: Interactions, seed: int) -> None:
+        super().__init__()
+        self.items = nn.Parameter(torch.zeros(data.n_items + 1, 2))
+
+    def scores(self, users: Tensor, windows: Tensor) -> Tensor:
+        return torch.zeros(len(users), len(self.items))
+
+    def loss(self, batch: Batch) -> Tensor:
+        return self.items.sum()
+
+
+class Rowwise(ByTheRecipe):
+    every_position, T = True, 4
+
+    def loss(self, batch: Batch) -> Tensor:
+        states, _ = self.gru(nn.functional.embedding(batch.windows, self.items, padding_idx=0))
+        return nn.functional.cross_entropy((states @ self.items.T).mT, batch.targets, ignore_index=0, reduction="none")
+
+
+def test_a_misspelt_score_is_the_same_sentence_in_every_check() -> None:
+    said = "Misspelt has no score(users, windows) (is 'scores' meant to be 'score'?): a model has maxlen and score"
+    told = failing(Misspelt)
+    assert set(told) == {check.__name__ for check in CHECKS}
+    assert all(each.startswith(said) for each in told.values())
+
+
+def test_a_loss_that_is_no_number_is_the_same_sentence_in_every_check_of_the_loss() -> None:
+    told = failing(Rowwise)
+    assert set(told) == {
+        "what_learns_has_a_loss",
+        "steps_along_the_gradient_lower_the_loss",
+        "the_padding_item_is_no_parameter",
+        "a_position_learns_from_nothing_later",
+    }
+    assert all(
+        each.startswith("the loss of Rowwise must be one number, a tensor of shape ()") for each in told.values()
+    )

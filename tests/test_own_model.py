@@ -1,5 +1,6 @@
 """A model of one's own goes through `run`: what is wrong with it is told before a figure is recorded."""
 
+import statistics
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,6 +131,30 @@ def test_a_class_is_named_with_its_file() -> None:
     with pytest.raises(MissingMandatoryValue) as caught:
         run(composed([*SMALL, "model=own", "runs=runs"]), "own", "attrec-bench run")
     assert str(explained(caught.value)).startswith("model=own needs the class: model._target_=FILE.CLASS")
+
+
+def run_class(target: str) -> str:
+    """What a run of this class ends with."""
+    with pytest.raises(InputError) as caught:
+        run(composed([*SMALL, "model=own", f"model._target_={target}", "runs=runs"]), "Decay", "attrec-bench run")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_file_that_is_hidden_by_another_module_is_told_of_with_the_file_that_was_imported() -> None:
+    for name, imported in {"statistics": statistics.__file__, "sys": "a module of Python itself"}.items():
+        Path(f"{name}.py").write_text(MODEL)
+        told = run_class(f"{name}.Decay")
+        assert f"got '{name}.Decay': {imported} was imported, and has no Decay; it hides {name}.py of the" in told
+
+
+def test_a_class_misspelt_names_the_one_that_is_there() -> None:
+    Path("decaymodel.py").write_text(MODEL)
+    told = run_class("decaymodel.Decya")
+    assert told.endswith("decaymodel.py was imported, and has no Decya (did you mean 'Decay'?)")
+    Path("decaymodel.py").write_text("import torch\ntorch.nothing\n")
+    sys.modules.pop("decaymodel")
+    assert "decaymodel.py:2, in <module>: module 'torch' has no attribute 'nothing'" in run_class("decaymodel.Decay")
 
 
 def test_wrong_scores_are_told_of_before_the_first_step() -> None:

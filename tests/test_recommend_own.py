@@ -42,7 +42,7 @@ def test_a_run_whose_folder_is_another_says_where_to_start(mine: Path, tmp_path:
     done = bench(*ask, folder=there)
     assert done.returncode == 1
     assert f"was made with conf/model/decay.yaml, which is looked for in the current folder ({there})" in done.stderr
-    assert "start the same command in the folder that holds conf/ and the model's class" in done.stderr
+    assert "start the same command in the folder of that conf/ and the class" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     shutil.copytree(mine / "conf", there / "conf")
     done = bench(*ask, "trust=decaymodel.Decay", folder=there)
