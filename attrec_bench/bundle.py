@@ -23,7 +23,7 @@ from attrec_bench.errors import InputError, require
 from attrec_bench.evaluation.metrics import means
 from attrec_bench.evaluation.ranks import queries
 from attrec_bench.plan import Plan
-from attrec_bench.recommend import plan_of, restored
+from attrec_bench.recommend import about_changes, plan_of, restored
 from attrec_bench.results import store, whole
 from attrec_bench.results.record import Record
 from attrec_bench.run import WEIGHTS, scored
@@ -49,10 +49,11 @@ def export(runs: Path, run: str, out: Path, k: int, path: str | None) -> str:
     record = store.read(folder)
     planned = plan_of(record, path)
     lines = topk(planned, restored(folder, record, planned), k)
+    notes = "".join(f"{line}\n" for line in about_changes(record, planned))
     text = "\n".join([HEADER, *(f"{user}\t{item}\t{score:.9g}" for user, item, score in lines)]) + "\n"
     if out.suffix == ".tsv":
         whole.write_text(out.resolve(), text)
-        return f"wrote {out}: {k} items of each user\n"
+        return f"wrote {out}: {k} items of each user\n{notes}"
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name in (store.RECORD, store.RANKS, WEIGHTS):
@@ -60,7 +61,7 @@ def export(runs: Path, run: str, out: Path, k: int, path: str | None) -> str:
                 bundle.write(folder / name, name)
         bundle.writestr(TOPK, text)
     whole.write_bytes(out.resolve(), buffer.getvalue())
-    return f"wrote {out}: run {record.identity[:16]}, {k} items of each user\n"
+    return f"wrote {out}: run {record.identity[:16]}, {k} items of each user\n{notes}"
 
 
 def verify(file: Path, path: str | None) -> str:
@@ -81,8 +82,7 @@ def verify(file: Path, path: str | None) -> str:
             if "was trained on other data" in str(error):
                 raise
             return "\n".join([*said, f"not scored again: {error}"]) + "\n"
-        if planned.code != record.code:
-            said.append("note: the program has changed since this run; its model is built by today's")
+        said += about_changes(record, planned)
         model = restored(folder, record, planned)
         check_ranks(record, planned, model)
         said.append("scored again with its weights: every rank is the recorded one")

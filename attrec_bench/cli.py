@@ -104,21 +104,26 @@ def job(config: "DictConfig") -> None:
 
 def run_job(config: "DictConfig", settings: Any) -> None:
     """Train or find, print the figures, send the record to MLflow."""
-    from attrec_bench.configuration import model_name
+    from attrec_bench.configuration import check_places, model_name
     from attrec_bench.results.captions import sampled
     from attrec_bench.results.marks import store_uri
+    from attrec_bench.results.naming import called
     from attrec_bench.run import run
     from attrec_bench.targets import named
 
     named(settings.overrides.task)
+    check_places(config, lambda: settings.runtime.choices)
     if config.tracking.uri != "off":
         store_uri(Path(config.runs), config.tracking.uri)  # an address that cannot be one is told before training
     typed = [each for each in settings.overrides.task if not each.startswith("force=")]  # a command that repeats finds
     command = shlex.join(["attrec-bench", "run", *typed])
-    record, found = run(config, model_name(config, settings.runtime.choices["model"]), command)
+    name = model_name(config, settings.runtime.choices["model"])
+    recorded, found = run(config, name, command)
+    record = called(Path(config.runs), recorded, name)
     shown = "  ".join(f"{name} {record.metrics['test'][name]:.4f}" for name in ("HR@10", "HR@50", "NDCG@10", "MRR"))
     seed = "-" if record.config["seed"] is None else record.config["seed"]
-    how = "found" if found else f"{sum(record.seconds.values()):.1f} s"
+    before = "" if record.model == recorded.model else f", until now called {recorded.model}"
+    how = f"found{before}" if found else f"{sum(record.seconds.values()):.1f} s"
     how = ", ".join(filter(None, (sampled(record.config["protocol"]), how)))
     epochs = f", epoch {record.epochs} of {len(record.history)}" if record.epochs else ""
     print(f"{record.model:<14} seed {seed}  {shown}  ({how}{epochs}, run {record.identity[:16]})", flush=True)

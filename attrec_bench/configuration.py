@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrec_bench import overrides as typed
 from attrec_bench import targets
@@ -35,7 +35,19 @@ def composed(overrides: list[str], name: str = "config", trusted: bool = True) -
     if trusted:
         targets.named(overrides)
     with told_of(overrides, name, check=trusted), initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        return compose(name, [*overrides, *searched()])
+        words = [*overrides, *searched()]
+        config = compose(name, words)
+        if trusted and name in ("config", "sweep"):
+            check_places(config, lambda: compose(name, words, return_hydra_config=True).hydra.runtime.choices, name)
+        return config
+
+
+def check_places(config: "DictConfig", choices: typed.Choices, name: str = "config") -> None:
+    """Raise InputError where a YAML file of the user's has put keys where nothing reads them."""
+    from omegaconf import OmegaConf
+
+    plain: Any = OmegaConf.to_container(config, resolve=False)
+    typed.check_places(plain, choices, roots_of(name))
 
 
 @contextmanager

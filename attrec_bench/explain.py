@@ -19,7 +19,7 @@ from attrec_bench.errors import InputError
 from attrec_bench.evaluation.candidates import TIES, Ranking, lists, ranks_in
 from attrec_bench.evaluation.metrics import Ranks, means, per_user
 from attrec_bench.plan import Plan
-from attrec_bench.recommend import plan_of, restored
+from attrec_bench.recommend import changed_code, plan_of, restored
 from attrec_bench.results import store
 from attrec_bench.results.record import Record, text
 from attrec_bench.results.tables import DEFAULT_METRICS
@@ -99,16 +99,17 @@ def explained(folder: Path, record: Record, metrics: Sequence[str], path: str | 
         except InputError as error:  # some user has too few items to draw from
             notes.append(f"{setting.name} is left out: {error}")
     values = {name: means(ranks, metrics, users) for name, (users, ranks) in ranked.items()}
-    notes += changed_since(record, *ranked[RECORDED]) + about_orders(record, asked)
+    notes += changed_since(record, changed_code(record, planned), *ranked[RECORDED]) + about_orders(record, asked)
     return Explained(f"{record.model} ({record.identity[:8]})", record, values, tuple(notes))
 
 
-def changed_since(record: Record, users: Ints, ranks: Ranks) -> list[str]:
+def changed_since(record: Record, code: str | None, users: Ints, ranks: Ranks) -> list[str]:
     """Return a note where the model, scored anew as it was recorded, does not give the recorded ranks."""
     if len(ranks) != len(record.ranks) or not np.array_equal(users, record.users):
-        return ["the program has changed since this run: it has other test events now"]
+        return [f"{code or 'the program has changed since this run'}: it has other test events now"]
     differ = int(np.sum(~np.isclose(ranks, record.ranks)))
-    return [f"the program or machine has changed: {differ} of {len(ranks)} ranks are not as recorded"] if differ else []
+    why = code or "the machine or its libraries have changed since this run"
+    return [f"{why}: {differ} of {len(ranks)} ranks are not as recorded"] if differ else []
 
 
 def about_orders(record: Record, asked: Sequence[Setting]) -> list[str]:

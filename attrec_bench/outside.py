@@ -2,9 +2,11 @@
 
 import inspect
 import sysconfig
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from traceback import walk_tb
+from types import ModuleType
 
 PACKAGE = Path(__file__).resolve().parent
 OURS = (PACKAGE, PACKAGE.parent / "baselines")
@@ -50,6 +52,17 @@ def shown(file: Path) -> str:
     """Return a file as seen from the current folder, where it lies below that."""
     place, here = file.resolve(), Path.cwd()
     return str(place.relative_to(here) if place.is_relative_to(here) else place)
+
+
+def without(module: ModuleType, name: str) -> str:
+    """Say which file a module is that lacks a name, and where it hides a file of the current folder."""
+    file = getattr(module, "__file__", None)
+    said = f"{shown(Path(file)) if file else 'a module of Python itself'} was imported, and has no {name}"
+    mine = Path(*module.__name__.split(".")).with_suffix(".py")
+    if mine.is_file() and (file is None or mine.resolve() != Path(file).resolve()):
+        return f"{said}; it hides {mine} of the current folder: give yours another name"
+    near = get_close_matches(name, vars(module), n=1)
+    return f"{said} (did you mean {near[0]!r}?)" if near else said
 
 
 def files_of(kind: type) -> list[Path]:

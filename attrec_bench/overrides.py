@@ -1,9 +1,11 @@
 """KEY=VALUE as a user types it: what Hydra would take and ignore, or refuse in words that do not help."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 from attrec_bench import targets
 from attrec_bench.errors import InputError
@@ -11,6 +13,13 @@ from attrec_bench.targets import conf_folder
 
 NAME = re.compile(r"[\w./-]+")
 """A choice as it is; anything else is Hydra's to understand."""
+
+WHOLE = ("experiment", "deviation")
+"""Groups whose files set keys of the whole configuration, which takes their first line."""
+FIRST_LINE = "# @package _global_"
+
+Choices = Callable[[], Mapping[str, Any]]
+"""Gives the choice of each group; it takes a second composition, which only a mistake is worth."""
 
 
 def check(overrides: Iterable[str], roots: Iterable[str]) -> None:
@@ -32,6 +41,43 @@ def check(overrides: Iterable[str], roots: Iterable[str]) -> None:
             for each in value.split(","):
                 if NAME.fullmatch(each) and each not in recipes():
                     raise InputError(missing_choice(f"experiment/{each}", recipes()))
+
+
+def check_places(config: Mapping[str, Any], choices: Choices, roots: Iterable[str]) -> None:
+    """Raise InputError where a YAML file has put keys at a place of the configuration that nothing reads.
+
+    ``config`` is composed and not resolved, ``choices`` gives Hydra's, ``roots`` are as in ``check``. A key of her
+    own at the top is sound where another value is made of it: ``width: 8`` for ``model.d: ${width}``.
+    """
+    for group in WHOLE:
+        if config.get(group):
+            files = " or ".join(without_first_line(group, choices().get(group)))
+            raise InputError(
+                f"the first line of {files} must be '{FIRST_LINE}', got another: what it sets "
+                f"({', '.join(config[group])}) would be read by nothing"
+            )
+    known = [*roots, *(group for group in groups() if group not in WHOLE)]
+    for key in config:
+        if key not in (*known, *WHOLE) and not re.search(rf"\$\{{{re.escape(key)}\b", str(config)):
+            near = get_close_matches(key, known, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise InputError(f"{' or '.join(files_with(key))} sets a key that nothing reads, got {key!r}{hint}")
+
+
+def without_first_line(group: str, choice: str | None) -> list[str]:
+    """Return the file of a group's choice, or where Hydra names none, as for a list, each of the group's own without
+    the line.
+    """
+    if choice is not None:
+        return [f"conf/{group}/{choice}.yaml"]
+    files = sorted(Path("conf", group).rglob("*.yaml"))
+    return [str(file) for file in files if FIRST_LINE not in file.read_text()]
+
+
+def files_with(key: str) -> list[str]:
+    """Return the user's files that set this key at their top."""
+    files = sorted(Path("conf").rglob("*.yaml"))
+    return [str(file) for file in files if re.search(rf"^{re.escape(key)}:", file.read_text(), re.M)] or ["conf/"]
 
 
 def settings(overrides: Iterable[str]) -> Iterator[tuple[str, str, str]]:

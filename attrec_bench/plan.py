@@ -18,7 +18,7 @@ from attrec_bench.data.interactions import Interactions
 from attrec_bench.data.splits import Split
 from attrec_bench.errors import InputError, require_bool, require_whole
 from attrec_bench.evaluation.candidates import PLAIN, Ranking
-from attrec_bench.outside import place_of
+from attrec_bench.outside import place_of, without
 from attrec_bench.promises import require_keywords, require_known, require_parts, require_taken
 from attrec_bench.results import machine
 from attrec_bench.results.code import code_version
@@ -132,12 +132,16 @@ def class_of(path: str) -> type:
     targets.check({"_target_": path})
     module, _, name = path.rpartition(".")
     try:
-        kind: type = getattr(import_module(module), name)
+        found = import_module(module)
     except (ImportError, AttributeError, ValueError) as error:
-        place = f"{found}: " if (found := place_of(error)) else ""
+        place = f"{where}: " if (where := place_of(error)) else ""
         raise InputError(
             f"model._target_ must name a class that can be imported, got {path!r}: {place}{error}"
         ) from error
+    if not hasattr(found, name):
+        why = without(found, name)
+        raise InputError(f"model._target_ must name a class that can be imported, got {path!r}: {why}")
+    kind: type = getattr(found, name)
     return kind
 
 

@@ -23,8 +23,11 @@ ROUNDINGS = 4096
 def require_parts(model: Any) -> None:
     """Raise InputError unless the model can be ranked and, where it says that it learns, can learn."""
     name = type(model).__name__
-    for part in ("maxlen", "score"):
-        require(hasattr(model, part), f"a model has maxlen and score(users, windows); {name} lacks it", part)
+    for part, written in {"score": "score(users, windows)", "maxlen": "maxlen, the length of a window"}.items():
+        if not hasattr(model, part):
+            raise InputError(
+                f"{name} has no {written}{near(model, part)}: a model has maxlen and score(users, windows)"
+            )
     require(callable(model.score), f"score of {name} must be a method", model.score)
     require_whole(f"maxlen of {name}", model.maxlen, 0)
     if callable(getattr(model, "loss", None)):
@@ -32,7 +35,7 @@ def require_parts(model: Any) -> None:
     elif hasattr(model, "T") or (not hasattr(model, "fit") and any(learnable(model))):
         has = "T but no loss(batch)" if hasattr(model, "T") else "parameters but neither loss(batch) nor fit(train)"
         raise InputError(
-            f"{name} has {has}{near(type(model), 'loss')}: it would be ranked untrained; "
+            f"{name} has {has}{near(model, 'loss')}: it would be ranked untrained; "
             "what is not to be trained has no T, and no parameter with requires_grad"
         )
 
@@ -96,10 +99,11 @@ def keywords(made: Callable[..., Any], facts: Iterable[str]) -> list[str]:
     ]
 
 
-def near(kind: type, wanted: str) -> str:
-    """Return a hint where a class has a method whose name is nearly the wanted one; else nothing."""
-    own = (each for each in kind.__mro__ if not f"{each.__module__}.".startswith(("torch.", "builtins.")))
-    names = [name for each in own for name in vars(each) if not name.startswith("__") and name != wanted]
+def near(model: Any, wanted: str) -> str:
+    """Return a hint where a model has a method or an attribute whose name is nearly the wanted one; else nothing."""
+    own = (each for each in type(model).__mro__ if not f"{each.__module__}.".startswith(("torch.", "builtins.")))
+    defined = [name for each in own for name in vars(each)] + list(getattr(model, "__dict__", ()))
+    names = [name for name in defined if not name.startswith("__") and name != wanted]
     found = get_close_matches(wanted, names, n=1) or [name for name in names if wanted in name.lower()]
     return f" (is {found[0]!r} meant to be {wanted!r}?)" if found else ""
 

@@ -4,21 +4,26 @@ import logging
 import shlex
 from dataclasses import replace
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from attrec_bench import targets
 from attrec_bench.configuration import composed
 from attrec_bench.contract import Counter
 from attrec_bench.data.interactions import PAD, Interactions
 from attrec_bench.data.reading import titled
 from attrec_bench.errors import InputError
 from attrec_bench.evaluation.ranks import queries
-from attrec_bench.plan import Plan, build, plan
+from attrec_bench.outside import files_of, is_own, shown
+from attrec_bench.plan import Plan, build, class_of, plan
 from attrec_bench.results import store
+from attrec_bench.results.program import SHARED
 from attrec_bench.results.record import Record
 from attrec_bench.run import WEIGHTS
 
@@ -58,13 +63,19 @@ def recommend(runs: Path, run: str, user: str, k: int, path: str | None, titles:
 def restored(folder: Path, record: Record, planned: Plan) -> Any:
     """Return a recorded run's model as it was trained: its weights read, its counts made anew from its training events.
 
-    Raises InputError where the weights are not as they were written.
+    Raises InputError where the weights are not as they were written, or do not fit the class as it is now.
     """
     model: Any = planned.build_model()
     if isinstance(model, Counter):
         model.fit((planned.split.refit() if record.config["protocol"]["refit"] else planned.split).train)
     if (folder / WEIGHTS).is_file():
-        model.load_state_dict(torch.load(store.checked_file(folder, WEIGHTS), weights_only=True))
+        weights = torch.load(store.checked_file(folder, WEIGHTS), weights_only=True)
+        try:
+            model.load_state_dict(weights)
+        except RuntimeError as error:
+            why = " ".join(str(error).split())
+            said = changed_code(record, planned) or "the model is made otherwise"
+            raise InputError(f"the weights of run {record.identity[:16]} do not fit: {said} ({why})") from error
     if isinstance(model, torch.nn.Module):
         model.eval()
     return model
@@ -79,6 +90,7 @@ def plan_of(record: Record, path: str | None, titles: str | None = None) -> Plan
     recorded = config.dataset.get("titles")
     if recorded is not None:
         config.dataset.titles = None
+    require_class(record)
     planned = plan(config, record.model)
     if planned.interactions.sha256 != record.data["sha256"]:
         raise InputError(
@@ -90,12 +102,50 @@ def plan_of(record: Record, path: str | None, titles: str | None = None) -> Plan
 
 def _config_of(record: Record, path: str | None) -> DictConfig:
     given = [each for each in shlex.split(record.command)[2:] if not each.lstrip("+~").startswith("hydra")]
-    config = composed(given + ([] if path is None else [f"dataset.path={path}"]), trusted=False)
+    try:
+        config = composed(given + ([] if path is None else [f"dataset.path={path}"]), trusted=False)
+    except MissingConfigException as error:
+        file = f"conf/{error.missing_cfg_file}.yaml"
+        raise InputError(
+            f"run {record.identity[:16]} was made with {file}, which is looked for in the current folder "
+            f"({Path.cwd()}) and is not there: start the same command in the folder of that conf/ and the class"
+        ) from error
     with open_dict(config):
         config.model = OmegaConf.create(dict(record.config["model"]))
         config.protocol = OmegaConf.merge(config.protocol, record.config["protocol"])
         config.device, config.w, config.gamma, config.maxlen = "cpu", None, None, None
     return config
+
+
+def require_class(record: Record) -> None:
+    """Raise InputError where the file of the run's class is not found; one that is not trusted is not looked for."""
+    target = str(record.config["model"]["_target_"])
+    targets.check({"_target_": target})
+    module = target.partition(".")[0]
+    if find_spec(module) is None:
+        raise InputError(
+            f"run {record.identity[:16]} is of the class {target}, whose {module}.py is looked for in the current "
+            f"folder ({Path.cwd()}) and is not there: start the same command in the folder where it lies"
+        )
+
+
+def changed_code(record: Record, planned: Plan) -> str | None:
+    """Return what has changed since the run, as "decaymodel.py has"; None where its program is today's.
+
+    A record knows the sum of what every run goes through and that of the model's own files together.
+    """
+    shared, own = (slice(0, SHARED), slice(SHARED, None))
+    files = files_of(class_of(planned.config["model"]["_target_"]))
+    names = [shown(file) if is_own(file) else f"{file.stem}.py of this suite" for file in files]
+    parts = [" or ".join(names)] if planned.code[own] != record.code[own] else []
+    parts += ["the training or ranking of this suite"] if planned.code[shared] != record.code[shared] else []
+    return f"{' and '.join(parts)} {'have' if len(parts) > 1 else 'has'} changed since this run" if parts else None
+
+
+def about_changes(record: Record, planned: Plan) -> list[str]:
+    """Return the note that a list may not be the one that the run's own program would give; none where it is that."""
+    said = changed_code(record, planned)
+    return [] if said is None else [f"note: {said}: the recorded run's own model might give another list"]
 
 
 def _with_titles(planned: Plan, path: str | None, recorded: str | None, titles: str | None) -> Plan:
@@ -143,8 +193,7 @@ def text(record: Record, planned: Plan, model: Any, user: int, k: int) -> str:
     scores[PAD] = -torch.inf
     best = scores.topk(min(k, int(scores.isfinite().sum())))
     lines = [f"{record.model} ({record.identity[:16]}) on {record.data['name']}, user {data.user_ids[user]}"]
-    if planned.code != record.code:
-        lines.append("note: the program has changed since this run; its model is built by today's")
+    lines += about_changes(record, planned)
     if model.maxlen:
         lines += window_lines(data, model, asked.windows)
     lines.append(f"the {len(best.values)} best items that the user has not met (the test event is held out):")

@@ -9,6 +9,8 @@ from omegaconf import OmegaConf
 from attrec_bench.configuration import composed, explained, keys_of, unknown_key, with_own_model
 from attrec_bench.errors import InputError
 from attrec_bench.overrides import choices, unreadable
+from attrec_bench.results import store
+from tests.test_cli import SMALL, bench
 
 MISTAKES = {
     "a group that is added": (["+experiment=bprmf"], "experiment is set without +: experiment=bprmf, got"),
@@ -73,6 +75,77 @@ def test_a_recipe_of_ones_own_is_found(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "conf" / "experiment" / "mine.yaml").write_text("# @package _global_\nseed: 77\n")
     monkeypatch.chdir(tmp_path)
     assert composed(["experiment=mine"]).seed == 77
+
+
+MISPLACED = {
+    "a recipe without its first line": (
+        {"experiment/mine.yaml": "train: {epochs: 3}\n"},
+        ["experiment=mine"],
+        "the first line of conf/experiment/mine.yaml must be '# @package _global_', got another: what it sets (train)",
+    ),
+    "one taken by itself": (
+        {"model/mine.yaml": "_target_: baselines.popularity.Popularity\n", "experiment/mine.yaml": "seed: 3\n"},
+        ["model=mine"],
+        "the first line of conf/experiment/mine.yaml must be",
+    ),
+    "one of two": (
+        {"experiment/one.yaml": "# @package _global_\nseed: 3\n", "experiment/two.yaml": "train: {epochs: 3}\n"},
+        ["experiment=[one,two]"],
+        "the first line of conf/experiment/two.yaml must be",
+    ),
+    "one in a folder": (
+        {"experiment/deep/mine.yaml": "# a recipe\nseed: 3\n"},
+        ["experiment=deep/mine"],
+        "the first line of conf/experiment/deep/mine.yaml must be",
+    ),
+    "a deviation": (
+        {"deviation/mine.yaml": "model: {pairs: aligned}\n"},
+        ["deviation=mine"],
+        "the first line of conf/deviation/mine.yaml must be '# @package _global_', got another: what it sets (model)",
+    ),
+    "a key misspelt at the top": (
+        {"experiment/mine.yaml": "# @package _global_\ntrian: {epochs: 3}\n"},
+        ["experiment=mine"],
+        "conf/experiment/mine.yaml sets a key that nothing reads, got 'trian' (did you mean 'train'?)",
+    ),
+}
+
+
+def own_files(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / "conf" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "conf" / name).write_text(text)
+
+
+@pytest.mark.parametrize("case", MISPLACED)
+@pytest.mark.parametrize("name", ["config", "sweep"])
+def test_keys_that_nothing_reads_are_told_of(
+    case: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, words, told = MISPLACED[case]
+    own_files(tmp_path, files)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as caught:
+        composed(words, name)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("verb", ["run", "sweep"])
+def test_a_recipe_without_its_first_line_trains_nothing(tmp_path: Path, verb: str) -> None:
+    own_files(tmp_path, {"experiment/mine.yaml": "train: {epochs: 3}\n"})
+    done = bench(verb, "model=bprmf", "experiment=mine", *SMALL, "tracking.uri=off", folder=tmp_path)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("attrec-bench: the first line of conf/experiment/mine.yaml must be '# @package _global_'")
+    assert store.read_all(tmp_path / "runs") == []
+
+
+def test_a_key_of_ones_own_that_a_value_is_made_of_is_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "# @package _global_\nwidth: 4\ntrain: {epochs: '${width}'}\n"
+    own_files(tmp_path, {"experiment/mine.yaml": text, "deviation/nothing.yaml": "# empty\n"})
+    monkeypatch.chdir(tmp_path)
+    assert composed(["experiment=mine", "deviation=nothing"]).train.epochs == 4
 
 
 def test_the_choices_among_overrides_are_the_last_of_each_group_and_of_several_values_the_first() -> None:

@@ -1,10 +1,12 @@
 """A model of one's own goes through `run`: what is wrong with it is told before a figure is recorded."""
 
+import statistics
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from hydra.errors import InstantiationException
 from omegaconf.errors import MissingMandatoryValue
 
@@ -81,6 +83,19 @@ def test_a_sound_model_is_recorded() -> None:
     assert [record.model for record in store.read_all(Path("runs"))] == ["Decay"]
 
 
+def test_a_run_of_a_model_that_draws_from_torchs_global_state_repeats() -> None:
+    """That is what the contract's checks say of such a model."""
+    text = MODEL.replace("self.maxlen = maxlen\n", "self.maxlen = maxlen\n        self.mix = nn.Linear(d, d)\n")
+    text = text.replace("padding_idx=0) @", "padding_idx=0) @ self.mix.weight @")
+    found = []
+    for stir, seed in ((1, 0), (2, 0), (1, 1)):
+        torch.manual_seed(stir)
+        tried(text, *KEYWORDS, "force=true", f"seed={seed}")
+        (record,) = (each for each in store.read_all(Path("runs")) if each.config["seed"] == seed)
+        found.append(record.ranks.tolist())
+    assert found[0] == found[1] != found[2]
+
+
 KEYWORD_MISTAKES = {
     "one misspelt": (("+model.d=4", "+model.decya=1"), "Decay takes d, decay, maxlen, std, got 'decya' (did you mean"),
     "one missing": (("+model.d=4",), "Decay takes d, decay, maxlen, std, got no decay: +model.decay=VALUE"),
@@ -116,6 +131,30 @@ def test_a_class_is_named_with_its_file() -> None:
     with pytest.raises(MissingMandatoryValue) as caught:
         run(composed([*SMALL, "model=own", "runs=runs"]), "own", "attrec-bench run")
     assert str(explained(caught.value)).startswith("model=own needs the class: model._target_=FILE.CLASS")
+
+
+def run_class(target: str) -> str:
+    """What a run of this class ends with."""
+    with pytest.raises(InputError) as caught:
+        run(composed([*SMALL, "model=own", f"model._target_={target}", "runs=runs"]), "Decay", "attrec-bench run")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_file_that_is_hidden_by_another_module_is_told_of_with_the_file_that_was_imported() -> None:
+    for name, imported in {"statistics": statistics.__file__, "sys": "a module of Python itself"}.items():
+        Path(f"{name}.py").write_text(MODEL)
+        told = run_class(f"{name}.Decay")
+        assert f"got '{name}.Decay': {imported} was imported, and has no Decay; it hides {name}.py of the" in told
+
+
+def test_a_class_misspelt_names_the_one_that_is_there() -> None:
+    Path("decaymodel.py").write_text(MODEL)
+    told = run_class("decaymodel.Decya")
+    assert told.endswith("decaymodel.py was imported, and has no Decya (did you mean 'Decay'?)")
+    Path("decaymodel.py").write_text("import torch\ntorch.nothing\n")
+    sys.modules.pop("decaymodel")
+    assert "decaymodel.py:2, in <module>: module 'torch' has no attribute 'nothing'" in run_class("decaymodel.Decay")
 
 
 def test_wrong_scores_are_told_of_before_the_first_step() -> None:

@@ -60,6 +60,21 @@ class Everywhere(Mine):
     every_position = True
 
 
+class Scores(nn.Module):
+    maxlen = 2
+
+    def scores(self, users: Tensor, windows: Tensor) -> Tensor:
+        return torch.zeros(len(users), 10)
+
+
+class Lengthy:
+    def __init__(self) -> None:
+        self.max_len = 2
+
+    def score(self, users: Tensor, windows: Tensor) -> Tensor:
+        return torch.zeros(len(users), 10)
+
+
 def with_attribute(name: str, value: object) -> Any:
     model = Mine()
     setattr(model, name, value)
@@ -81,7 +96,12 @@ WRONG_PARTS = {
     "T in words": (lambda: with_attribute("T", "1"), "T of Mine must be a whole number of at least 1, got '1'"),
     "half a window": (lambda: with_attribute("maxlen", 2.5), "maxlen of Mine must be a whole number of at least 0"),
     "no method to score": (lambda: with_attribute("score", 3), "score of Mine must be a method, got 3"),
-    "nothing": (object, "a model has maxlen and score(users, windows); object lacks it, got 'maxlen'"),
+    "nothing": (object, "object has no score(users, windows): a model has maxlen and score(users, windows)"),
+    "a score misspelt": (Scores, "Scores has no score(users, windows) (is 'scores' meant to be 'score'?): a model has"),
+    "a length misspelt": (
+        Lengthy,
+        "Lengthy has no maxlen, the length of a window (is 'max_len' meant to be 'maxlen'?)",
+    ),
 }
 
 

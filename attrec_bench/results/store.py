@@ -218,10 +218,14 @@ def _write(folder: Path, record: Record, write_files: Callable[[Path], object] |
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     sums = {str(path.relative_to(folder)): _sha256(path) for path in paths}
     stored: dict[str, Any] = {"format": FORMAT, "record": to_plain(record), "files": sums}
-    stored["checksum"] = _sum_of(stored)
-    (folder / RECORD).write_text(json.dumps(stored, indent=1, allow_nan=False))
+    (folder / RECORD).write_text(text_of(stored))
     for path in (*paths, folder / RECORD, folder):
         whole.sync(path)
+
+
+def text_of(stored: dict[str, Any]) -> str:
+    """Return what stands in a record.json, with its own sum."""
+    return json.dumps(stored | {"checksum": _sum_of(stored)}, indent=1, allow_nan=False)
 
 
 def _sum_of(stored: dict[str, Any]) -> str:

@@ -119,10 +119,12 @@ def _send_once(target: Target, folder: Path) -> None:
 
 
 def _sent_before(target: Target, record: Record) -> str | None:
-    """Id of the whole run of this identity, or None. Halves, and what ``force`` has replaced since, are deleted."""
+    """Id of the whole run of this identity, or None. Halves, and what was replaced or renamed since, are deleted."""
     kept = None
     for run in target.client.search_runs([target.experiment_id], f"tags.identity = '{record.identity}'"):
-        if run.info.status == "FINISHED" and run.data.tags.get("created", "") >= record.created:
+        created, name = (run.data.tags.get(key, "") for key in ("created", "model"))
+        same = (created, name) == (record.created, record.model)
+        if run.info.status == "FINISHED" and (same or created > record.created):
             kept = run.info.run_id
         else:
             target.client.delete_run(run.info.run_id)

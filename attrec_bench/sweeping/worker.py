@@ -16,6 +16,7 @@ import torch
 from omegaconf import DictConfig
 
 from attrec_bench.configuration import explained
+from attrec_bench.results.naming import called
 from attrec_bench.run import run, validated
 from attrec_bench.sweeping.census import FAILED, KILLED, Census, census
 from attrec_bench.sweeping.endings import BEGUN
@@ -134,7 +135,8 @@ def confirm(sweep: Sweep, number: int) -> None:
     start = number % max(len(sweep.final_seeds), 1)
     for seed in sweep.final_seeds[start:] + sweep.final_seeds[:start]:
         try:
-            run(sweep.final(winner.params, seed), sweep.model, sweep.command(winner.params, seed))
+            record, _ = run(sweep.final(winner.params, seed), sweep.model, sweep.command(winner.params, seed))
+            called(sweep.root, record, sweep.model)
         except FloatingPointError as error:
             log.warning("%s, the winner with seed %d: %s", sweep.name, seed, error)
             failed = error
