@@ -46,7 +46,7 @@ def test_data_and_a_model_from_outside_go_through_run_sweep_and_table(tmp_path: 
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(text)
     table, tuned = (printed[f"attrec-bench table dataset=mine{rest}"] for rest in ("", " tuned=true"))
-    assert {"Mine (maxlen=1", "Mine (maxlen=3", "mine (", "bprmf", "markov", "popularity"} <= rows_of(table)
+    assert {"Mine (maxlen=1", "Mine (maxlen=3", "mine", "bprmf", "markov", "popularity"} <= rows_of(table)
     assert {"mine", "bprmf"} <= rows_of(tuned)
     assert "mine tuned in study mine-mine: 2 trials" in " ".join(tuned.split())
     checked = printed["python -m pytest -q test_mymodels.py"]
@@ -71,5 +71,5 @@ def test_every_ablation_gives_a_row_for_each_of_its_values(tmp_path: Path) -> No
 
 def rows_of(table: str) -> set[str]:
     """The first words of each line, up to what a test asks for."""
-    starts = ("Mine (maxlen=1", "Mine (maxlen=3", "mine (", "mine", "bprmf", "markov", "popularity")
+    starts = ("Mine (maxlen=1", "Mine (maxlen=3", "mine", "bprmf", "markov", "popularity")
     return {start for line in table.splitlines() for start in starts if line.startswith(start)}
