@@ -44,6 +44,7 @@ def test_runs_that_the_limit_of_epochs_ended_are_counted_whether_or_not_their_la
         "1 of 1 run of attrec was ended by the limit of 100 epochs and not by patience: longer training may change "
         "them",
     }
+    assert longer(trained("bprmf", 0, 6, 6, limit=8)) == [], "whatever ended it, the limit did not"
     assert longer(make_record(), *others[1::2], others[-1]) == []
     for format in ("terminal", *(name for name in FORMATS if name not in SHEETS)):
         assert "ended by the limit of 8 epochs" in " ".join(render([one(bprmf)], format).split())
@@ -97,6 +98,14 @@ def test_intervals_of_two_tie_draws_are_told() -> None:
     ]
     assert "The intervals of popularity rest on two tie draws, one degree" in " ".join(one(records[:2]).notes)
     assert "degree of freedom" not in " ".join(one(records).notes)
+    # draws that change nothing are what data without simultaneous events give, and no coincidence
+    alike = [
+        make_record(seed=seed, ranks=[1, 20 + seed], protocol={"tie_order": "random", "tie_seed": draw})
+        for seed in (0, 1)
+        for draw in range(3)
+    ]
+    assert not any("coincide" in note for note in one(alike).notes)
+    assert any("coincide" in note for note in one([alike[0], alike[3]]).notes)
 
 
 @pytest.fixture(scope="module")
