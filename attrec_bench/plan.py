@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 import torch
-from hydra.utils import get_object, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from attrec_bench import targets
@@ -109,7 +109,12 @@ def build(node: DictConfig, **facts: Any) -> Any:
     does not take.
     """
     targets.check(OmegaConf.to_container(node, resolve=True))
-    require_taken(get_object(node._target_), [key for key in map(str, node) if not key.startswith("_")], CALLED_WITH)
+    module, _, name = str(node._target_).rpartition(".")
+    try:
+        made = getattr(import_module(module), name)
+    except (ModuleNotFoundError, AttributeError, ValueError) as error:
+        raise InputError(f"_target_ must name what can be imported, got {node._target_!r}: {error}") from error
+    require_taken(made, [key for key in map(str, node) if not key.startswith("_")], CALLED_WITH)
     return instantiate(node, **facts, _convert_="all")
 
 
