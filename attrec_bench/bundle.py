@@ -45,6 +45,8 @@ def export(runs: Path, run: str, out: Path, k: int, path: str | None) -> str:
 
     Raises InputError for a run that is not there and where the data are not those of the run.
     """
+    if out.suffix not in (".tsv", ".zip"):
+        raise InputError(f"out must end in .zip, a bundle, or in .tsv, the lists alone, got {str(out)!r}")
     folder = store.resolve(runs, run)
     record = store.read(folder)
     planned = plan_of(record, path)

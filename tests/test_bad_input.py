@@ -196,6 +196,8 @@ def test_a_user_without_items_and_one_on_two_lines(
 
 QUOTED = [source for source in SOURCES if source.quoted and "note" not in source.name]
 ANYTHING = st.text(st.sampled_from("ab7 ,;\"\n\r\t'é\\"), min_size=1, max_size=5)
+ONE_LINE = ANYTHING.filter(lambda text: not {"\n", "\r"} & set(text.strip()))
+"""An id over several lines is what two stray quotes make of the rows between them, and is refused."""
 
 
 def in_quotes(source: Source, rows: list[Row], note: str) -> str:
@@ -210,7 +212,7 @@ def in_quotes(source: Source, rows: list[Row], note: str) -> str:
 
 @each(QUOTED)
 @settings(deadline=None, max_examples=20)
-@given(rows=st.lists(st.builds(Row, ANYTHING, ANYTHING, TIMES, RATINGS), min_size=1, max_size=4), note=ANYTHING)
+@given(rows=st.lists(st.builds(Row, ONE_LINE, ONE_LINE, TIMES, RATINGS), min_size=1, max_size=4), note=ANYTHING)
 def test_values_in_quotes_hold_anything(file: Path, source: Source, rows: list[Row], note: str) -> None:
     text = in_quotes(source, rows, note)
     file.write_bytes(text.encode())

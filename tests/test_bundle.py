@@ -120,3 +120,10 @@ def test_what_is_no_bundle_is_told(tmp_path: Path) -> None:
         verify(tmp_path / "a.zip", None)
     with pytest.raises(InputError, match="verify needs a bundle that exists"):
         verify(tmp_path / "b.zip", None)
+
+
+@pytest.mark.parametrize("name", ["lists.csv", "lists"])
+def test_a_file_of_another_kind_is_not_written_as_a_zip(bundle: Path, name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"out must end in \.zip, a bundle, or in \.tsv, the lists alone, got "):
+        export(bundle.parent / "runs", "any", tmp_path / name, 3, None)
+    assert not (tmp_path / name).exists()

@@ -240,3 +240,16 @@ def test_both_readers_agree(rows: list[tuple[str, str, str, int]], form: tuple[s
         assert one.dtype.kind == other.dtype.kind
         assert np.array_equal(one, other)
     assert slow.users.astype(str).tolist() == [row[0] for row in rows]
+
+
+@pytest.mark.parametrize("role", ["user", "item"])
+def test_two_stray_quotes_make_no_id_of_the_lines_between(role: str, tmp_path: Path) -> None:
+    """One before an id and one after another, lines later: valid csv, in which events have gone missing."""
+    rows = [["a", "x", "1"], ["b", "y", "2"], ["c", "z", "3"], ["d", "x", "4"]]
+    column = ("user", "item").index(role)
+    rows[1][column] = '"' + rows[1][column]
+    rows[2][column] += '"'
+    file = tmp_path / "stray.csv"
+    file.write_text("\n".join(["user,item,time", *map(",".join, rows)]) + "\n")
+    with pytest.raises(InputError, match=f"stray.csv, line 3: {role} must stand on one line, got .*; a quote may be"):
+        read_csv(file, user="user", item="item", time="time", rating=None)

@@ -6,7 +6,6 @@ because pandas does not say which line was wrong. Shapes: E events.
 
 import re
 import warnings
-from collections import deque
 from csv import QUOTE_MINIMAL, QUOTE_NONE
 from dataclasses import dataclass
 from decimal import Decimal
@@ -73,8 +72,16 @@ class Columns:
 def read_columns(path: Path, data: bytes, layout: Layout) -> Columns:
     """Read ``data``, the content of ``path``; InputError names the first line that does not fit."""
     if layout.quoted and b'"' in data:
-        deque(rows(path, decode(path, data), layout.separator, quoted=True), maxlen=0)  # pandas takes any quotes
+        for number, row in rows(path, decode(path, data), layout.separator, quoted=True):  # pandas takes any quotes
+            _whole_ids(f"{path}, line {number}", row, layout)
     return _read_fast(data, layout) or _read_lines(path, data, layout)
+
+
+def _whole_ids(where: str, row: list[str], layout: Layout) -> None:
+    """Raise InputError for an id that runs over several lines: two stray quotes make one of all that is between."""
+    for name, column in (("user", layout.user), ("item", layout.item)):
+        if column < len(row) and {"\n", "\r"} & set(row[column].strip()):
+            raise InputError(f"{where}: {name} must stand on one line, got {shown(row[column])}; a quote may be astray")
 
 
 def _read_fast(data: bytes, layout: Layout) -> Columns | None:
