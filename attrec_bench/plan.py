@@ -28,7 +28,7 @@ from attrec_bench.training.batches import generator
 SHORT_NAMES = ("w", "gamma", "maxlen")
 FACTS = ("n_users", "n_items", "generator")
 CALLED_WITH = ("params", "interactions")
-"""What an optimiser and a split are called with, which no configuration gives."""
+"""What an optimiser and a split, of which a node with ``_partial_`` gives the rest, are called with later."""
 OF_EVERY_PROTOCOL = ("candidates", "candidates_seed", "ties", "tie_draws", "refit", "name", "split")
 WHERE_AND_HOW_READ = (
     *("path", "folder", "layouts", "url", "sha256", "members", "counts"),
@@ -114,7 +114,8 @@ def build(node: DictConfig, **facts: Any) -> Any:
         made = getattr(import_module(module), name)
     except (ModuleNotFoundError, AttributeError, ValueError) as error:
         raise InputError(f"_target_ must name what can be imported, got {node._target_!r}: {error}") from error
-    require_taken(made, [key for key in map(str, node) if not key.startswith("_")], CALLED_WITH)
+    later = CALLED_WITH if node.get("_partial_") else ()
+    require_taken(made, [key for key in map(str, node) if not key.startswith("_")], later)
     return instantiate(node, **facts, _convert_="all")
 
 

@@ -76,6 +76,19 @@ def test_what_the_user_names_is_allowed_and_what_a_yaml_names_is_not(evil: Path)
     assert evil.exists()
 
 
+def test_a_keyword_that_only_a_half_given_call_leaves_out_is_ones_own_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An optimiser's ``params`` come later; a function of one's own may take something else by that name."""
+    (tmp_path / "halves.py").write_text("def made(params, interactions=0):\n    return params + interactions\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(targets, "_NAMED", {"halves.made"})
+    node = {"_target_": "halves.made", "params": 2, "interactions": 5}
+    assert build(OmegaConf.create(node)) == 7
+    with pytest.raises(InputError, match="made takes no keyword, got 'params'"):
+        build(OmegaConf.create(node | {"_partial_": True}))
+
+
 def test_somebodys_record_runs_no_code_unless_its_class_is_trusted(tmp_path: Path, evil: Path) -> None:
     words = [*SMALL, "model=popularity", f"runs={tmp_path / 'runs'}"]
     record, _ = run(composed(words), "popularity", " ".join(["attrec-bench", "run", *words]))
