@@ -25,8 +25,9 @@ from attrec_bench.evaluation.metrics import Ranks, means
 from attrec_bench.evaluation.ranks import look
 from attrec_bench.plan import Plan, plan
 from attrec_bench.results import checkpoint, machine, store
+from attrec_bench.results.cautions import MANY, left_out
 from attrec_bench.results.record import Record
-from attrec_bench.training.batches import batches
+from attrec_bench.training.batches import batches, never_targets
 from attrec_bench.training.progress import reporter
 from attrec_bench.training.trainer import Keeper, Optimizer, Progress, as_module, fit, monitored
 
@@ -139,6 +140,7 @@ def trained(planned: Plan, command: str, place: checkpoint.Place) -> tuple[Score
         hardware=machine.hardware() | {"device": str(planned.device)},
         command=command,
         created=machine.now(),
+        never_targets=unlearnt(planned, model, split) if isinstance(model, Learner) else None,
     )
 
 
@@ -166,6 +168,8 @@ def learnt(
     data = batches(
         split.train, maxlen=model.maxlen, T=model.T, seed=planned.config["seed"], device=planned.device, **settings
     )
+    if validate and (share := unlearnt(planned, model, split)) > MANY:
+        log.warning("%s", left_out(share))
     asked = lists(
         split.before, split.valid, planned.ranking, maxlen=model.maxlen, device=planned.device, purpose="valid"
     )
@@ -193,6 +197,12 @@ def learnt(
             **trainer,
         )
     return model, progress
+
+
+def unlearnt(planned: Plan, model: Learner, split: Split) -> float:
+    """Return the share of the training events after a user's first that are never a target."""
+    windows = planned.config["train"]["windows"]
+    return never_targets(split.train, maxlen=model.maxlen, T=model.T, windows=windows)
 
 
 def fused_on_cpu(optimizer: Callable[..., torch.optim.Optimizer], device: torch.device) -> Optimizer:

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,16 @@ from hypothesis import strategies as st
 
 from attrec_bench.data.interactions import PAD
 from attrec_bench.errors import InputError
-from attrec_bench.training.batches import Batches, Unseen, all_but_targets, batches, derived_seed, generator, positions
+from attrec_bench.training.batches import (
+    Batches,
+    Unseen,
+    all_but_targets,
+    batches,
+    derived_seed,
+    generator,
+    never_targets,
+    positions,
+)
 from tests.small import histories, random_histories
 
 CPU = torch.device("cpu")
@@ -57,6 +67,17 @@ def test_sequences_are_cut_from_the_end_and_their_targets_are_the_items_after_ea
         ((7, 8), (8, 9)),
         ((PAD, 5), (PAD, 6)),
     }
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 999), st.integers(0, 5), st.integers(1, 3), st.sampled_from(["full", "padded"]))
+def test_the_share_that_is_never_a_target_is_that_of_all_batches(seed: int, maxlen: int, T: int, windows: str) -> None:
+    data = random_histories(6, 15, seed, shortest=2)
+    made = batches(data, maxlen=maxlen, T=T, windows=windows, batch_size=3, **SETTINGS)
+    places = replace(made, items=torch.arange(1, len(data) + 1, dtype=torch.int32))  # each event is an item of its own
+    met = {place for batch in places.epoch(1) for place in batch.targets.flatten().tolist() if place != PAD}
+    later = len(data) - data.n_users if maxlen else len(data)
+    assert never_targets(data, maxlen=maxlen, T=T, windows=windows) == pytest.approx(1 - len(met) / later)
 
 
 @settings(max_examples=60, deadline=None)

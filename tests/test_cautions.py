@@ -1,13 +1,14 @@
 """Notes on trainings that were cut short or differ from the YAML files, and on intervals that rest on little."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from attrec_bench.configuration import composed
 from attrec_bench.report.footnotes import with_settings
 from attrec_bench.results.formats import FORMATS, SHEETS, render
-from attrec_bench.results.record import Record
+from attrec_bench.results.record import Record, from_plain, to_plain
 from attrec_bench.results.tables import tables
 from attrec_bench.run import run
 from tests.records import TRAIN, house, make_record, one
@@ -141,3 +142,32 @@ def test_what_a_label_says_is_not_said_again_but_for_the_training(recorded: list
 def test_a_model_without_a_yaml_file_is_named() -> None:
     (table,) = with_settings(tables([make_record("Mine")]))
     assert table.details == ("Without a YAML file to compare their settings with: Mine",)
+
+
+def test_events_that_whole_windows_never_teach_are_told_before_training_and_under_the_table(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = ["dataset=planted", "dataset.n_users=40", "dataset.n_items=60", "dataset.min_events=5", "train.epochs=1"]
+    words += [f"runs={tmp_path}"]
+    short = [*words, "dataset.n_interactions=400", "model=caser"]  # ten events a user, and windows of five and three
+    full, _ = run(composed(short), "caser", " ".join(short))
+    told = [record.getMessage() for record in caplog.records if "never a target" in record.getMessage()]
+    assert len(told) == 1
+    assert full.never_targets is not None
+    assert told[0].startswith(f"with train.windows=full {full.never_targets:.0%} of the training events")
+    caplog.clear()
+    padded, _ = run(composed([*short, "train.windows=padded"]), "caser", " ".join([*short, "train.windows=padded"]))
+    assert padded.never_targets == 0
+    assert not any("never a target" in record.getMessage() for record in caplog.records)
+    notes = [note for note in one([full, padded]).notes if "never a target" in note]
+    assert notes == [f"caser (windows=full): {told[0]}"]
+    long = [*words, "dataset.n_interactions=1200", "model=caser"]
+    assert 0 < (run(composed(long), "caser", " ".join(long))[0].never_targets or 0) < 0.2
+    assert not any("never a target" in record.getMessage() for record in caplog.records)
+
+
+def test_a_record_from_before_the_share_was_kept_says_nothing_of_it() -> None:
+    values = to_plain(make_record("caser"))
+    del values["never_targets"]
+    old = from_plain(values, make_record("caser").users, make_record("caser").ranks)
+    assert not any("never a target" in note for note in one([old]).notes)

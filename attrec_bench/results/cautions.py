@@ -10,6 +10,9 @@ from attrec_bench.results.captions import count, seeds
 from attrec_bench.results.draws import draws
 from attrec_bench.results.record import Record
 
+MANY = 0.2
+"""Share of events that a training may leave out unsaid."""
+
 Interval = tuple[float, float]
 
 FEWEST = 3
@@ -48,6 +51,25 @@ def _ended_by_limit(record: Record) -> bool:
     if record.epochs is None or limit is None or patience is None or eval_every is None:
         return False
     return bool(len(record.history) == limit and limit - record.epochs < patience * eval_every)
+
+
+def untaught(rows: Mapping[str, Sequence[Record]]) -> list[str]:
+    """Return a note on the models whose windows left out many of the events that others learnt from.
+
+    ``rows`` gives the records of each label.
+    """
+    shares = {
+        label: max((record.never_targets or 0.0 for record in records), default=0.0) for label, records in rows.items()
+    }
+    return [f"{label}: {left_out(share)}" for label, share in shares.items() if share > MANY]
+
+
+def left_out(share: float) -> str:
+    """Say what ``train.windows=full`` costs, given the share of events that are never a target."""
+    return (
+        f"with train.windows=full {share:.0%} of the training events after a user's first are never a target, most of "
+        "them of users with short histories; train.windows=padded learns from all"
+    )
 
 
 def thin(rows: Mapping[str, Sequence[Record]], intervals: Mapping[str, Mapping[str, Interval | None]]) -> list[str]:

@@ -42,6 +42,7 @@ class Record:
     seconds   wall time of each stage ("fit", "evaluate")        peak_memory_mib  of the process, MiB
     versions  package -> version     git  commit and dirty (None outside git)     hardware  cpu, cores, memory_mib, ...
     command   what to type to repeat it                          created  UTC in ISO 8601
+    never_targets  share of the training events after a user's first from which no loss was made; None: not known
     """
 
     identity: str
@@ -61,6 +62,7 @@ class Record:
     hardware: Mapping[str, Any]
     command: str
     created: str
+    never_targets: float | None = None
 
     def __post_init__(self) -> None:
         """Check at birth: the identity fits what was consumed, and there is one possible rank for each user."""

@@ -161,6 +161,7 @@ def _table(
     notes += captions.unequal("Seeds", seeds)
     notes += cautions.thin(by_label, {row.label: _intervals(row, metrics) for row in ordered})
     notes += cautions.cut_short(by_label)
+    notes += cautions.untaught(by_label)
     notes += captions.unequal("Tie draws", {row.label: draws.draws(row.records) for row in ordered})
     return Table(
         data=records[0].data,

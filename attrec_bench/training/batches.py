@@ -64,6 +64,23 @@ def positions(train: Interactions, *, maxlen: int, T: int, windows: str) -> NDAr
     return found
 
 
+def never_targets(train: Interactions, *, maxlen: int, T: int, windows: str) -> float:
+    """Return the share of the training events after a user's first that no window has as a target.
+
+    Only ``full`` leaves out any: those that fill a user's first window, and of a user with fewer than L + T events all
+    but the last T. A model that reads no window has every event as a target.
+    """
+    if windows != "full" or maxlen == 0:
+        return 0.0
+    firsts = positions(train, maxlen=maxlen, T=T, windows=windows)
+    ends = train.offsets[train.users[firsts] + 1]
+    is_target = np.zeros(len(train), dtype=bool)
+    for t in range(T):
+        is_target[(firsts + t)[firsts + t < ends]] = True
+    later = len(train) - np.count_nonzero(np.diff(train.offsets))
+    return 1 - float(np.count_nonzero(is_target)) / later
+
+
 def pieces(starts: NDArray[np.int64], lengths: NDArray[np.int64], maxlen: int) -> NDArray[np.int32]:
     """Starts and lengths [U] of the users' events -> [n] int32: the last target of each piece of at most maxlen."""
     counts = np.maximum(-(-(lengths - 1) // maxlen), 0)
