@@ -1,6 +1,8 @@
 """Caser: convolutions over the window as an image.
 
 Tang and Wang, "Personalized Top-N Sequential Recommendation via Convolutional Sequence Embedding", WSDM 2018.
+As in the authors' code (github.com/graytowne/caser_pytorch) but for two things: the vertical filters have no bias, as
+in the paper, and the biases of all horizontal filters start within 1 / sqrt(d), theirs within 1 / sqrt(h d).
 ``output=tied`` is the form of RecBole (recbole/model/sequential_recommender/caser.py), whose results are often quoted.
 Shapes: B users, L window length (``maxlen``), T targets, N negatives, d width, I items; item 0 is padding.
 """

@@ -26,7 +26,7 @@ class EASE(nn.Module):
     """Equations (1) to (3).
 
     reg       weight of the L2 norm of B
-    maxlen    the user's items are her last ``maxlen`` different ones
+    maxlen    the user's items are those of her last ``maxlen`` events, each once
     """
 
     B: Tensor

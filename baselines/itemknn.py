@@ -26,7 +26,7 @@ class ItemKNN(nn.Module):
 
     k         neighbours of an item
     shrink    draws similarities that few users support towards 0
-    maxlen    the user's items are her last ``maxlen`` different ones
+    maxlen    the user's items are those of her last ``maxlen`` events, each once
     """
 
     neighbours: Tensor

@@ -81,13 +81,14 @@ class PRME(nn.Module):
         taste = F.embedding(users, self.users)
         place = F.embedding(windows[:, -1], self.places, padding_idx=PAD)
         known = (windows != PAD).to(place.dtype)
-        # -|a - b|^2 = 2 a.b - |b|^2 - |a|^2: the items' squares meet a 1, or a 0 where there is no last item.
-        return torch.cat([2 * self.alpha * taste, 2 * (1 - self.alpha) * place, torch.ones_like(known), known], 1)
+        weight = torch.where(known > 0, self.alpha, 1.0)
+        # -|a - b|^2 = 2 a.b - |b|^2 - |a|^2: the items' squares meet the weights, that of the places 0 without a last item.
+        return torch.cat([2 * weight * taste, 2 * (1 - self.alpha) * place, weight, known], 1)
 
     def candidates(self) -> Tensor:
         """Return the items' side of (3): [I+1, 2d + 2]."""
         squares = self.taste.square().sum(1, keepdim=True), self.places.square().sum(1, keepdim=True)
-        return torch.cat([self.taste, self.places, -self.alpha * squares[0], (self.alpha - 1) * squares[1]], 1)
+        return torch.cat([self.taste, self.places, -squares[0], (self.alpha - 1) * squares[1]], 1)
 
     def score(self, users: Tensor, windows: Tensor) -> Tensor:
         """(3) for all items: users [B], windows [B, 1] -> [B, I+1]."""

@@ -68,7 +68,7 @@ def score_of_fpmc(model: FPMC, user: int, window: list[int], item: int) -> float
 def score_of_prme(model: PRME, user: int, window: list[int], item: int) -> float:
     taste = np.sum((rows(model.users)[user] - rows(model.taste)[item]) ** 2)
     if window[-1] == PAD:
-        return float(-model.alpha * taste)
+        return float(-taste)
     place = np.sum((rows(model.places)[window[-1]] - rows(model.places)[item]) ** 2)
     return float(-model.alpha * taste - (1 - model.alpha) * place)
 

@@ -13,6 +13,7 @@ from attrec_bench.errors import InputError
 from attrec_bench.plan import class_of, learns, plan
 from attrec_bench.results.record import flatten
 from attrec_bench.sweeping.space import Range, Space, load, spaces_folder
+from attrec_bench.sweeping.sweep import sweep_of
 
 NAMES = sorted(file.stem for file in spaces_folder().glob("*.yaml"))
 SMALL = ["dataset.n_users=60", "dataset.n_items=80", "dataset.n_interactions=1800"]
@@ -46,6 +47,26 @@ def test_a_key_that_means_nothing_in_the_mode_is_left_out_and_a_line_says_so(cap
     assert plan(here.applied(config, here.points[1]), "attrec").config["model"]["gamma"] is None
 
 
+def test_a_key_of_training_that_the_model_does_not_consume_is_left_out_and_a_line_says_so(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    caplog.set_level(logging.INFO)
+    words = [*SMALL, f"runs={tmp_path}", "tracking.uri=off", "model=sasrec"]
+    there = sweep_of(words).space
+    assert caplog.messages == []
+    here = sweep_of([*words, "experiment=sasrec_softmax", "model.maxlen=20"]).space
+    told = "sweeps/sasrec.yaml: train.negatives means nothing to model=sasrec as it is set, so it is not swept"
+    assert caplog.messages == [told]
+    assert set(here.ranges) == set(there.ranges) - {"train.negatives"}
+    assert all("train.negatives" not in point for point in here.points)
+    negatives = {"train.negatives": {"type": "int", "low": 1, "high": 8}}
+    with pytest.raises(InputError, match=r"some swept key must be used by model=sasrec, got \['train\.negatives'\]"):
+        sweep_of([*words, "model.loss=softmax", f"sweep.space={written(tmp_path, negatives)}"])
+    loss = {"model.loss": {"type": "categorical", "choices": ["bce", "softmax"]}}
+    either = sweep_of([*words, f"sweep.space={written(tmp_path, loss | negatives)}"]).space
+    assert set(either.ranges) == {"model.loss", "train.negatives"}, "of two losses one draws negatives"
+
+
 def test_a_space_of_which_nothing_is_left_is_an_error(tmp_path: Path) -> None:
     file = written(tmp_path, {"model.gamma": {"type": "float", "low": 0.1, "high": 1}})
     with pytest.raises(InputError, match=r"some swept key must be used in mode=inner, got \['model\.gamma'\]"):
@@ -58,7 +79,8 @@ def test_both_ends_of_all_ranges_make_a_model(name: str, end: str) -> None:
     config = config_of(name)
     space = load(name, config, [])
     for key, each in space.ranges.items():
-        plan(space.applied(config, space.points[0] | {key: getattr(each, end)}), name)
+        value = each.choices[0 if end == "low" else -1] if each.choices else getattr(each, end)
+        plan(space.applied(config, space.points[0] | {key: value}), name)
 
 
 def test_all_models_are_searched_with_equal_generosity() -> None:

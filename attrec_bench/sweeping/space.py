@@ -104,6 +104,12 @@ class Space:
         ranges = {key: asdict(each) | {"choices": list(each.choices)} for key, each in self.ranges.items()}
         return {"ranges": ranges, "published": list(self.points)}
 
+    def without(self, idle: Iterable[str]) -> "Space":
+        """Return the space without some of its keys; points that then agree become one."""
+        ranges = {key: each for key, each in self.ranges.items() if key not in set(idle)}
+        points = [{key: point[key] for key in ranges} for point in self.points]
+        return Space(self.source, ranges, tuple(each for n, each in enumerate(points) if each not in points[:n]))
+
     def applied(self, config: DictConfig, point: Mapping[str, Any]) -> DictConfig:
         """Return a copy of the configuration with a point's values in it."""
         made = config.copy()

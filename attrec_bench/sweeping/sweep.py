@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from attrec_bench.configuration import composed, model_name
 from attrec_bench.errors import InputError, require, require_bool, require_choice, require_number, require_whole
 from attrec_bench.evaluation.metrics import METRICS
-from attrec_bench.plan import Plan, class_of, learns, plan
+from attrec_bench.plan import Plan, class_of, learns, plan, training_of
 from attrec_bench.results.ledger import FOLDER
 from attrec_bench.results.marks import store_uri
 from attrec_bench.results.record import flatten, plain, text
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FIRST_SEED = 1000
 """The search trains with the seeds 1000, 1001, ... and its winner with 0, 1, ...: the seeds of everybody's runs."""
+
+NO_VALUE = "none that a setting has"
 
 OWN = ("n_trials", "workers", "final_seeds", "storage", "sweep")
 """Keys that only a sweep has."""
@@ -151,6 +153,7 @@ def sweep_of(overrides: Sequence[str]) -> Sweep:
     check_tunable(config, choice)
     space = load(config.sweep.space or choice, config, overridden)
     planned = plan(config, model_name(config, choice))
+    space = consumed_of(space, config, planned)
     require_choice("train.monitor", config.train.monitor, METRICS)
     config = settled(config, planned, space)
     # A run of a model that is fitted in one go does not consume the monitor; its search does.
@@ -182,6 +185,26 @@ def check_tunable(config: DictConfig, choice: str) -> None:
             f"model={choice} has nothing to tune, neither a keyword nor a training; attrec-bench run model={choice} "
             "gives its row in a table"
         )
+
+
+def consumed_of(space: Space, config: DictConfig, planned: Plan) -> Space:
+    """Return the space without the keys of training that this model consumes no value of, as a softmax no negatives.
+
+    A line says which. A space that sweeps choices of the model is left as it is: one of them may consume the key.
+    InputError where no key is left.
+    """
+    if planned.config["train"] is None or any(
+        each.choices for key, each in space.ranges.items() if key.startswith("model.")
+    ):
+        return space
+    model, train = planned.build_model(), planned.config["train"]
+    idle = [key for key in space.ranges if training_of({**train, key.removeprefix("train."): NO_VALUE}, model) == train]
+    if not idle:
+        return space
+    what = ", ".join(idle)
+    log.info("%s: %s means nothing to model=%s as it is set, so it is not swept", space.source, what, planned.name)
+    require(len(idle) < len(space.ranges), f"{space.source}: some swept key must be used by model={planned.name}", idle)
+    return space.without(idle)
 
 
 def settled(config: DictConfig, planned: Plan, space: Space) -> DictConfig:
