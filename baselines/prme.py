@@ -82,7 +82,7 @@ class PRME(nn.Module):
         place = F.embedding(windows[:, -1], self.places, padding_idx=PAD)
         known = (windows != PAD).to(place.dtype)
         weight = torch.where(known > 0, self.alpha, 1.0)
-        # -|a - b|^2 = 2 a.b - |b|^2 - |a|^2: the items' squares meet the weights, that of the places 0 without a last item.
+        # -|a - b|^2 = 2 a.b - |b|^2 - |a|^2: the items' squares meet the weights, the places' 0 without a last item.
         return torch.cat([2 * weight * taste, 2 * (1 - self.alpha) * place, weight, known], 1)
 
     def candidates(self) -> Tensor:
