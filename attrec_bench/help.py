@@ -31,6 +31,7 @@ attrec-bench table [KEY=VALUE ...]: comparison tables of the recorded runs, one 
   tuned=true                               only the winners of sweeps, with what their search has cost
   published=false                          without the column and the notes of published values
   notes=full|short                         short, for a paper: protocol, marks and cautions; full unless said
+  names=bprmf:BPR-MF,mine:Ours             what models, rows and data sets are called; LaTeX and HTML know usual names
   out=FILE                                 write there and not to the terminal
   runs=FOLDER                              folder of the records (runs, or $ATTREC_BENCH_RUNS)
 """

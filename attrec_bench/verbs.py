@@ -31,11 +31,12 @@ def table_verb(arguments: list[str]) -> None:
     from attrec_bench.results.select import lacking, select
     from attrec_bench.results.store import read_all
     from attrec_bench.results.tables import DEFAULT_METRICS, NOTES, tables, told
+    from attrec_bench.results.titles import names_of
 
     chosen = pairs(arguments)
     out, metrics, runs, against = (chosen.pop(key, None) for key in ("out", "metrics", "runs", "against"))
     form, test, ours = chosen.pop("format", "terminal"), chosen.pop("test", "sign-flip"), chosen.pop("ours", None)
-    tuned, shown = chosen.pop("tuned", "false"), chosen.pop("published", "true")
+    tuned, shown, named = chosen.pop("tuned", "false"), chosen.pop("published", "true"), chosen.pop("names", None)
     require_choice("tuned", tuned, ("true", "false"))
     require_choice("published", shown, ("true", "false"))
     require_choice("notes", notes := chosen.pop("notes", "full"), NOTES)
@@ -43,7 +44,8 @@ def table_verb(arguments: list[str]) -> None:
     every = read_all(runs_folder(runs))
     records = select(every, chosen, bounds=True)
     records = ledger.tuned(records, ledgers) if tuned == "true" else records
-    made = tables(records, DEFAULT_METRICS if metrics is None else metrics.split(","), lacking(every, chosen))
+    columns, names = DEFAULT_METRICS if metrics is None else metrics.split(","), names_of(named, records, form)
+    made = tables(records, columns, lacking(every, chosen), names)
     made = compared(made, against, test, ours)
     made = ledger.footed(with_published(made) if shown == "true" else made, ledgers)
     made = made if form in SHEETS else with_settings(made)

@@ -49,7 +49,7 @@ def test_latex_compiles(columns: str, tmp_path: Path) -> None:
     house_and_more = [*house(data={"name": "wide"}), make_record(NASTY, data={"name": "wide"})]
     wide = one(house_and_more, ("HR@1", "HR@5", "HR@10", "HR@20", "NDCG@10", "MRR"))  # wider than the text
     (usual,) = with_published(compared(tables(seeded())), [published_value(metric="HR@50", value=0.25)])
-    made = [wide, one(house(data={"name": f"my\n\n{NASTY}"})), marked(), replace(usual, data={"name": "usual"})]
+    made = [wide, one(house(data={"name": f"my\n\n{NASTY}"})), marked(), replace(usual, typed="usual")]
     body = f"\\begin{{document}}{render(made, 'latex')}\\end{{document}}"
     (tmp_path / "table.tex").write_text(rf"\documentclass[{columns}]{{article}}\usepackage{{booktabs,graphicx}}{body}")
     command = [*(COMPILER or []), "table.tex"]

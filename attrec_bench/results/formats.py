@@ -103,7 +103,7 @@ def latex(tables: Sequence[Table]) -> str:
     ceilings. The sentence on what is shown is the caption, all others stand below. A grid wider than the text is scaled
     to it, and LaTeX warns of that. The label is tab:NAME of the data set, numbered where several tables are of one.
     """
-    names = [re.sub(r"[^A-Za-z0-9]+", "-", table.data["name"]).strip("-") for table in tables]
+    names = [re.sub(r"[^A-Za-z0-9]+", "-", table.typed).strip("-") for table in tables]
     earlier = [names[:place].count(name) for place, name in enumerate(names)]
     labels = [f"{name}-{times + 1}" if times else name for name, times in zip(names, earlier, strict=True)]
     return "\n".join(_latex(table, label) for table, label in zip(tables, labels, strict=True))

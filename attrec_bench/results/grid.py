@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attrec_bench.results.against import BELOW_POPULARITY, BETTER, WORSE
+from attrec_bench.results.against import BELOW_POPULARITY
 from attrec_bench.results.draws import draws, runs
 from attrec_bench.results.published.beside import Beside
 from attrec_bench.results.tables import BEST, DIGITS, MODEL, SECOND, Cell, Table
+from attrec_bench.results.verdicts import BETTER, WORSE
 
 SIGNS = {BETTER: "better than the baseline", WORSE: "worse than it", BELOW_POPULARITY: "below Popularity"}
 """Marks of cells, in a few words; the notes say more."""

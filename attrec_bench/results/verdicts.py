@@ -1,0 +1,60 @@
+"""Comparisons with the baseline in words: what the marks of a table mean, and every difference."""
+
+from collections.abc import Sequence
+
+from attrec_bench.evaluation.comparison import SIGN_FLIP, Comparison
+from attrec_bench.evaluation.statistics import FLIPS, LEVEL, POWER
+from attrec_bench.results import cautions
+from attrec_bench.results.captions import count
+
+BETTER, WORSE = "†", "‡"
+
+AT_ODDS = (
+    ". Where interval and p seem to contradict each other: the interval also resamples seeds, the test does not; and p "
+    "is corrected for the number of tests, the interval is not"
+)
+
+
+def marks_explained(found: Sequence[Comparison], chosen: bool, test: str, metric: str) -> list[str]:
+    """Return the note on the marks: what was tested and how. ``metric`` is that of the first column."""
+    if not found:
+        return []
+    baseline, users = found[0].baseline, found[0].users
+    strongest = f", the strongest baseline by {metric}" if chosen else ""
+    how = f"sign-flip randomisation, {FLIPS:,} flips" if test == SIGN_FLIP else "Wilcoxon's signed ranks"
+    return [
+        f"{BETTER} better and {WORSE} worse than {baseline}{strongest}: two-sided paired tests ({how}) over {users:,} "
+        f"users, each averaged over seeds; significant at {1 - LEVEL:.0%} after Holm's correction over "
+        f"{count(len(found), 'test')}"
+    ]
+
+
+def differences(found: Sequence[Comparison], metric: str) -> list[str]:
+    """Return the note that gives every difference in one metric, with interval, p and effect."""
+    first = [each for each in found if each.metric == metric]
+    if not first:
+        return []
+    return [
+        f"{metric} against {first[0].baseline}, with {LEVEL:.0%} intervals (bootstrap over seeds and users); effect is "
+        "the difference in standard deviations (sd) of the users' differences: "
+        + "; ".join(map(_difference, first))
+        + (AT_ODDS if any(map(_at_odds, first)) else "")
+    ]
+
+
+def _at_odds(each: Comparison) -> bool:
+    """Whether interval and p seem to contradict each other: 0 lies in the one and not in what the other leaves."""
+    low, high = each.interval
+    return (low <= 0 <= high) == cautions.significant(each)
+
+
+def _difference(each: Comparison) -> str:
+    low, high = each.interval
+    effect = "" if each.effect is None else f", effect {each.effect:+.2f} sd"
+    smallest = (
+        "" if each.detectable is None else f", smallest difference found with power {POWER}: {each.detectable:.4f}"
+    )
+    return (
+        f"{each.model} {each.difference:+.4f} [{low:+.4f}, {high:+.4f}], p {each.p_words} (Holm){effect}, users "
+        f"better/same/worse {each.wins}/{each.ties}/{each.losses}{smallest}"
+    )
