@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from shutil import get_terminal_size
 
 from attrec_bench.errors import InputError, require_choice
 from attrec_bench.help import (
@@ -45,15 +46,18 @@ def table_verb(arguments: list[str]) -> None:
     records = select(every, chosen, bounds=True)
     records = ledger.tuned(records, ledgers) if tuned == "true" else records
     columns, names = DEFAULT_METRICS if metrics is None else metrics.split(","), names_of(named, records, form)
-    made = tables(records, columns, lacking(every, chosen), names)
+    # several data sets that are named make one table, in their order; without a name each that there is has its own
+    datasets = [each.strip() for each in chosen.get("dataset", "").split(",")]
+    joined = len(datasets) > 1
+    made = tables(records, columns, lacking(every, chosen), names, joined)
+    made.sort(key=lambda table: datasets.index(table.typed) if table.typed in datasets else 0)
     made = compared(made, against, test, ours)
     made = ledger.footed(with_published(made) if shown == "true" else made, ledgers)
     made = made if form in SHEETS else with_settings(made)
-    text = render(told(made, notes), form, color=out is None and sys.stdout.isatty())
-    if out is None:
-        print(text, end="")
-    else:
-        write(Path(out), text)
+    terminal = out is None and sys.stdout.isatty()
+    room = get_terminal_size().columns if terminal else None
+    text = render(told(made, notes), form, color=terminal, joined=joined, room=room)
+    print(text, end="") if out is None else write(Path(out), text)
 
 
 def report_verb(arguments: list[str]) -> None:

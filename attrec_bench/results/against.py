@@ -19,7 +19,7 @@ from attrec_bench.results import cautions
 from attrec_bench.results.draws import draw_of
 from attrec_bench.results.record import Record
 from attrec_bench.results.tables import CEILING, MODEL, Cell, Improvement, Row, Table
-from attrec_bench.results.verdicts import BETTER, WORSE, differences, marks_explained
+from attrec_bench.results.verdicts import BETTER, WORSE, Family, differences, marks_explained
 
 BELOW_POPULARITY = "↓"
 POPULARITY = "popularity"
@@ -63,6 +63,7 @@ def _compared(table: Table, against: str | None, test: str, ours: str | None) ->
         (row.label, metric): user_values(row.records, metric) for row in (baseline, *alike) for metric in table.metrics
     }
     found = compare(values, baseline.label, table.metrics, np.random.default_rng(SEED), test)
+    family = Family(found, test, against is None)
     challenger = _challenger(alike) if ours is None else next((row for row in alike if row is named), None)
     shown = [_marked(row, table.metrics, found) for row in table.rows]
     improvement = None if challenger is None else _improvement(challenger, baseline)
@@ -70,10 +71,10 @@ def _compared(table: Table, against: str | None, test: str, ours: str | None) ->
     return replace(
         table,
         rows=tuple(shown),
-        comparisons=tuple(found),
+        family=family,
         improvement=improvement,
         notes=(
-            *(*table.notes, *notes, *marks_explained(found, against is None, test, table.metrics[0])),
+            *(*table.notes, *notes, *marks_explained(family, table.metrics[0])),
             *([] if improvement is None else _unsure(improvement, table.metrics, found)),
             *cautions.one_seed(marked, baseline.records),
         ),

@@ -17,6 +17,9 @@ SPLITS = {
 }
 
 
+MEAN = "mean ± half its 95 % interval (Student's t)"
+
+
 @dataclass(frozen=True)
 class Subject:
     """What the values of one data set are about: ``name`` is what it is called; the records share data and protocol.
@@ -29,6 +32,16 @@ class Subject:
     apart: Mapping[str, Any]
     records: Sequence[Record]
     by_row: Sequence[tuple[int, ...]]
+
+    @property
+    def title(self) -> str:
+        """The name, with the settings that tell it apart."""
+        return f"{self.name} ({self.settings})" if self.apart else self.name
+
+    @property
+    def settings(self) -> str:
+        """The settings in words: min_rating=4."""
+        return ", ".join(f"{key}={text(value)}" for key, value in self.apart.items())
 
 
 def sentences(subject: Subject, metrics: Sequence[str]) -> tuple[str, ...]:
@@ -65,11 +78,19 @@ def headline(subjects: Sequence[Subject], metrics: Sequence[str]) -> str:
     split = SPLITS.get(protocol["name"], f"protocol {protocol['name']}")
     ranked = sampled(protocol) or "all unseen items ranked"
     shown = f"{listed(metrics)} under {split} on {listed(list(map(_data, subjects)))}, {ranked}"
+    return "; ".join(filter(None, [shown, _over(subjects)]))
+
+
+def _over(subjects: Sequence[Subject]) -> str:
+    """Over what the values are means; where that is not the same on all data sets, for each."""
     over: dict[str, list[str]] = {}
     for subject in subjects:
-        over.setdefault(_seeds(subject.records, subject.by_row), []).append(subject.name)
-    told = list(over) if len(over) == 1 else [f"on {listed(names)} {seeds}" for seeds, names in over.items() if seeds]
-    return "; ".join(filter(None, [shown, *told]))
+        over.setdefault(_seeds(subject.records, subject.by_row), []).append(subject.title)
+    if len(over) == 1:
+        return next(iter(over))
+    if all(each.startswith(MEAN) for each in over):
+        return f"{MEAN}, " + ", ".join(f"on {listed(where)}{each[len(MEAN) :]}" for each, where in over.items())
+    return "; ".join(f"on {listed(where)} {each}" for each, where in over.items() if each)
 
 
 def listed(words: Sequence[str]) -> str:
@@ -79,8 +100,8 @@ def listed(words: Sequence[str]) -> str:
 
 
 def _data(subject: Subject) -> str:
-    data, apart = data_of(subject.records), subject.apart
-    settings = f" with {', '.join(f'{key}={text(value)}' for key, value in apart.items())}" if apart else ""
+    data = data_of(subject.records)
+    settings = f" with {subject.settings}" if subject.apart else ""
     users, items, events = (f"{data[name]:,} {name}" for name in ("users", "items", "interactions"))
     removed = "".join(
         f"; {setting} left out {number:,} interactions" for setting, number in data.get("removed", {}).items()
@@ -156,7 +177,7 @@ def _seeds(records: Sequence[Record], by_row: Sequence[tuple[int, ...]]) -> str:
     if len(numbers) == 1:
         return f"one seed ({numbers[0]})"
     over = f"{count(len(numbers), 'seed')} ({ranged(numbers)})" if alike else "the seeds of each row"
-    return f"mean ± half its 95 % interval (Student's t) over {over}"
+    return f"{MEAN} over {over}"
 
 
 def _versions(records: Sequence[Record]) -> str:

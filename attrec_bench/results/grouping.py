@@ -10,6 +10,7 @@ from attrec_bench.results.labels import differing, settings_of
 from attrec_bench.results.program import of_one_program
 from attrec_bench.results.record import Record, digest, flatten
 
+Member = TypeVar("Member")
 Key = TypeVar("Key")
 
 
@@ -25,10 +26,10 @@ class Part:
     details: Sequence[str]
 
 
-def parts_of(records: Sequence[Record], notes: Sequence[str], beside: bool) -> list[tuple[Part, list[Part]]]:
+def parts_of(records: Sequence[Record], notes: Sequence[str], joined: bool) -> list[tuple[Part, list[Part]]]:
     """Return for each (data, protocol) what its table is made of, and the parts that it stands side by side with.
 
-    They are itself and, with ``beside``, all others of its protocol. ``notes`` are said of every table.
+    They are itself and, with ``joined``, all others of its protocol. ``notes`` are said of every table.
     """
     groups = grouped(records, lambda record: (record.data["sha256"], _protocol(record)))
     parts = [_part(group, apart, notes) for group, apart in zip(groups, _own_settings(groups), strict=True)]
@@ -36,7 +37,7 @@ def parts_of(records: Sequence[Record], notes: Sequence[str], beside: bool) -> l
     found = []
     for part, protocol in zip(parts, by_protocol, strict=True):
         alike = [other for other, theirs in zip(parts, by_protocol, strict=True) if theirs == protocol]
-        found.append((part, alike if beside else [part]))
+        found.append((part, alike if joined else [part]))
     return found
 
 
@@ -71,9 +72,9 @@ def newest_of_each_seed(records: Sequence[Record]) -> tuple[list[Record], str]:
     return counted, f"{count(twice, 'older record')} of the same seed left out" if twice else ""
 
 
-def grouped(records: Iterable[Record], key: Callable[[Record], Key]) -> list[list[Record]]:
-    """Records with equal keys together, groups in the order of their first record."""
-    groups: dict[Key, list[Record]] = {}
-    for record in records:
-        groups.setdefault(key(record), []).append(record)
+def grouped(members: Iterable[Member], key: Callable[[Member], Key]) -> list[list[Member]]:
+    """Members with equal keys together, groups in the order of their first member."""
+    groups: dict[Key, list[Member]] = {}
+    for member in members:
+        groups.setdefault(key(member), []).append(member)
     return list(groups.values())

@@ -25,6 +25,7 @@ from attrec_bench.results.labels import labels, said_anyway, unsaid
 from attrec_bench.results.published.beside import Beside
 from attrec_bench.results.record import Record, digest
 from attrec_bench.results.titles import Names, require_apart
+from attrec_bench.results.verdicts import Family
 
 DEFAULT_METRICS = ("HR@10", "HR@50", "NDCG@10", "MRR")
 FLOORS, CEILINGS = ("random", "popularity", "markov"), ("oracle",)
@@ -91,9 +92,9 @@ class Table:
     and their ``background`` make the caption; ``notes`` explain marks and warn of numbers that mean less than they
     seem to; ``details`` are all other notes. ``short`` leaves out background and details.
 
-    ``comparisons`` are of the models with one baseline, ``improvement`` of the best model that is none; ``published``
+    ``family`` are the tests against one baseline, ``improvement`` is that of the best model that is none; ``published``
     are others' values beside ours, the most comparable of a row first; ``apart`` are the data set's own settings that
-    tell it from others of its name, and ``typed`` is the data set's own name, whatever it is called.
+    tell it from others of its name, and ``typed`` is its own name, whatever it is called.
     """
 
     data: Mapping[str, Any]
@@ -102,13 +103,18 @@ class Table:
     rows: tuple[Row, ...]
     sentences: tuple[str, ...]
     notes: tuple[str, ...]
-    comparisons: tuple[Comparison, ...] = ()
+    family: Family | None = None
     improvement: Improvement | None = None
     published: tuple[Beside, ...] = ()
     background: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
     apart: Mapping[str, Any] = field(default_factory=dict)
     typed: str = ""
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """The tests of the family, none where nothing was compared."""
+        return tuple(self.family.found) if self.family else ()
 
     @property
     def subject(self) -> captions.Subject:
@@ -136,12 +142,12 @@ def tables(
     metrics: Sequence[str] = DEFAULT_METRICS,
     notes: Sequence[str] = (),
     names: Names = TYPED,
-    beside: bool = False,
+    joined: bool = False,
 ) -> list[Table]:
     """Records -> one table for each (data, protocol), ordered by the data set's name.
 
     Values are computed from the stored ranks, so any HR@K and NDCG@K can be asked for. ``notes`` say of every table
-    what was left out before, which is among its details. ``beside`` gives tables of one protocol labels that mean the
+    what was left out before, which is among its details. ``joined`` gives tables of one protocol labels that mean the
     same in all of them, so that they can stand side by side.
     Raises InputError for no records, no metrics, an unknown metric or names that are not there or not apart.
     """
@@ -151,7 +157,7 @@ def tables(
         raise InputError("metrics must name at least one metric")
     made = [
         _table(part, said_anyway([each.models for each in alike]), tuple(metrics), names)
-        for part, alike in parts_of(records, notes, beside)
+        for part, alike in parts_of(records, notes, joined)
     ]
     names.require_known(
         sorted({row.typed for table in made for row in table.rows}),

@@ -1,6 +1,7 @@
 """Comparisons with the baseline in words: what the marks of a table mean, and every difference."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from attrec_bench.evaluation.comparison import SIGN_FLIP, Comparison
 from attrec_bench.evaluation.statistics import FLIPS, LEVEL, POWER
@@ -8,6 +9,7 @@ from attrec_bench.results import cautions
 from attrec_bench.results.captions import count
 
 BETTER, WORSE = "†", "‡"
+SIGNIFICANT = f"significant at {1 - LEVEL:.0%} after Holm's correction"
 
 AT_ODDS = (
     ". Where interval and p seem to contradict each other: the interval also resamples seeds, the test does not; and p "
@@ -15,18 +17,49 @@ AT_ODDS = (
 )
 
 
-def marks_explained(found: Sequence[Comparison], chosen: bool, test: str, metric: str) -> list[str]:
+@dataclass(frozen=True)
+class Family:
+    """The tests of one table, which Holm's correction is over. ``chosen``: the baseline is the strongest, not named."""
+
+    found: Sequence[Comparison]
+    test: str
+    chosen: bool
+
+
+def marks_explained(family: Family, metric: str) -> list[str]:
     """Return the note on the marks: what was tested and how. ``metric`` is that of the first column."""
-    if not found:
+    if not family.found:
         return []
-    baseline, users = found[0].baseline, found[0].users
-    strongest = f", the strongest baseline by {metric}" if chosen else ""
-    how = f"sign-flip randomisation, {FLIPS:,} flips" if test == SIGN_FLIP else "Wilcoxon's signed ranks"
+    baseline, users, tests = _of_family(family)
+    strongest = f", the strongest baseline by {metric}" if family.chosen else ""
     return [
-        f"{BETTER} better and {WORSE} worse than {baseline}{strongest}: two-sided paired tests ({how}) over {users:,} "
-        f"users, each averaged over seeds; significant at {1 - LEVEL:.0%} after Holm's correction over "
-        f"{count(len(found), 'test')}"
+        f"{BETTER} better and {WORSE} worse than {baseline}{strongest}: two-sided paired tests ({_how(family)}) over "
+        f"{users}, each averaged over seeds; {SIGNIFICANT} over {tests}"
     ]
+
+
+def marks_of_several(families: Mapping[str, Family], metric: str) -> list[str]:
+    """Return the note on the marks of several data sets, each a family of its own; the keys are their names."""
+    tested = {name: family for name, family in families.items() if family.found}
+    if not tested:
+        return []
+    first = next(iter(tested.values()))
+    than = f"the strongest baseline by {metric}" if first.chosen else first.found[0].baseline
+    each = "; ".join(f"{name}: {', '.join(_of_family(family))}" for name, family in tested.items())
+    return [
+        f"{BETTER} better and {WORSE} worse than {than}: two-sided paired tests ({_how(first)}) over users, each "
+        f"averaged over seeds; {SIGNIFICANT} within each data set, whose tests are a family of their own ({each})"
+    ]
+
+
+def _how(family: Family) -> str:
+    return f"sign-flip randomisation, {FLIPS:,} flips" if family.test == SIGN_FLIP else "Wilcoxon's signed ranks"
+
+
+def _of_family(family: Family) -> tuple[str, str, str]:
+    """Return the baseline, the number of users and that of tests."""
+    first = family.found[0]
+    return first.baseline, f"{first.users:,} users", count(len(family.found), "test")
 
 
 def differences(found: Sequence[Comparison], metric: str) -> list[str]:
