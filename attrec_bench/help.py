@@ -23,6 +23,7 @@ TABLE_HELP = """\
 attrec-bench table [KEY=VALUE ...]: comparison tables of the recorded runs, one for each data set and protocol
 
   dataset=ml-100k model=attrec,bprmf       only these; any key of the records works: protocol.tie_order=file model.w=0.2
+  dataset=amazon-beauty,amazon-toys        one table of several data sets, each with statistics of its own
   metrics=HR@10,NDCG@10,MRR                columns
   against=caser                            the baseline of all comparisons, a row; unless said the strongest one
   ours=mine                                whose line "Improv." it is; unless said that of the best of your models
