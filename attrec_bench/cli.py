@@ -105,9 +105,9 @@ def job(config: "DictConfig") -> None:
 def run_job(config: "DictConfig", settings: Any) -> None:
     """Train or find, print the figures, send the record to MLflow."""
     from attrec_bench.configuration import check_places, model_name
-    from attrec_bench.results.captions import sampled
     from attrec_bench.results.marks import store_uri
     from attrec_bench.results.naming import called
+    from attrec_bench.results.protocols import sampled
     from attrec_bench.run import run
     from attrec_bench.targets import named
 

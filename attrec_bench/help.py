@@ -23,6 +23,7 @@ TABLE_HELP = """\
 attrec-bench table [KEY=VALUE ...]: comparison tables of the recorded runs, one for each data set and protocol
 
   dataset=ml-100k model=attrec,bprmf       only these; any key of the records works: protocol.tie_order=file model.w=0.2
+  dataset=amazon-beauty,amazon-toys        one table of several data sets, each with statistics of its own
   metrics=HR@10,NDCG@10,MRR                columns
   against=caser                            the baseline of all comparisons, a row; unless said the strongest one
   ours=mine                                whose line "Improv." it is; unless said that of the best of your models
@@ -31,6 +32,7 @@ attrec-bench table [KEY=VALUE ...]: comparison tables of the recorded runs, one 
   tuned=true                               only the winners of sweeps, with what their search has cost
   published=false                          without the column and the notes of published values
   notes=full|short                         short, for a paper: protocol, marks and cautions; full unless said
+  names=bprmf:BPR-MF,mine:Ours             what models, rows and data sets are called; LaTeX and HTML know usual names
   out=FILE                                 write there and not to the terminal
   runs=FOLDER                              folder of the records (runs, or $ATTREC_BENCH_RUNS)
 """

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from shutil import get_terminal_size
 
 from attrec_bench.errors import InputError, require_choice
 from attrec_bench.help import (
@@ -31,11 +32,12 @@ def table_verb(arguments: list[str]) -> None:
     from attrec_bench.results.select import lacking, select
     from attrec_bench.results.store import read_all
     from attrec_bench.results.tables import DEFAULT_METRICS, NOTES, tables, told
+    from attrec_bench.results.titles import names_of
 
     chosen = pairs(arguments)
     out, metrics, runs, against = (chosen.pop(key, None) for key in ("out", "metrics", "runs", "against"))
     form, test, ours = chosen.pop("format", "terminal"), chosen.pop("test", "sign-flip"), chosen.pop("ours", None)
-    tuned, shown = chosen.pop("tuned", "false"), chosen.pop("published", "true")
+    tuned, shown, named = chosen.pop("tuned", "false"), chosen.pop("published", "true"), chosen.pop("names", None)
     require_choice("tuned", tuned, ("true", "false"))
     require_choice("published", shown, ("true", "false"))
     require_choice("notes", notes := chosen.pop("notes", "full"), NOTES)
@@ -43,15 +45,19 @@ def table_verb(arguments: list[str]) -> None:
     every = read_all(runs_folder(runs))
     records = select(every, chosen, bounds=True)
     records = ledger.tuned(records, ledgers) if tuned == "true" else records
-    made = tables(records, DEFAULT_METRICS if metrics is None else metrics.split(","), lacking(every, chosen))
+    columns, names = DEFAULT_METRICS if metrics is None else metrics.split(","), names_of(named, records, form)
+    # several data sets that are named make one table, in their order; without a name each that there is has its own
+    datasets = [each.strip() for each in chosen.get("dataset", "").split(",")]
+    joined = len(datasets) > 1
+    made = tables(records, columns, lacking(every, chosen), names, joined)
+    made.sort(key=lambda table: datasets.index(table.typed) if table.typed in datasets else 0)
     made = compared(made, against, test, ours)
     made = ledger.footed(with_published(made) if shown == "true" else made, ledgers)
     made = made if form in SHEETS else with_settings(made)
-    text = render(told(made, notes), form, color=out is None and sys.stdout.isatty())
-    if out is None:
-        print(text, end="")
-    else:
-        write(Path(out), text)
+    terminal = out is None and sys.stdout.isatty()
+    room = get_terminal_size().columns if terminal else None
+    text = render(told(made, notes), form, color=terminal, joined=joined, room=room)
+    print(text, end="") if out is None else write(Path(out), text)
 
 
 def report_verb(arguments: list[str]) -> None:

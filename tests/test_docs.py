@@ -49,6 +49,10 @@ def test_data_and_a_model_from_outside_go_through_run_sweep_and_table(tmp_path: 
     assert {"Mine (maxlen=1", "Mine (maxlen=3", "mine", "bprmf", "markov", "popularity"} <= rows_of(table)
     assert {"mine", "bprmf"} <= rows_of(tuned)
     assert "mine tuned in study mine-mine: 2 trials" in " ".join(tuned.split())
+    side_by_side = next(text for command, text in printed.items() if "dataset=mine,planted" in command)
+    assert side_by_side.split()[:2] == ["mine", "planted"], "each name over its columns"
+    assert re.search(r"^Ours .*\d\.\d{4}", side_by_side, re.M)
+    assert r"\cmidrule" in (tmp_path / "main.tex").read_text()
     checked = printed["python -m pytest -q test_mymodels.py"]
     assert re.search(r"\b11 passed\b", checked), checked
 

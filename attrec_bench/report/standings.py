@@ -6,7 +6,7 @@ from itertools import groupby
 
 from attrec_bench.report.cells import Account, Run, account
 from attrec_bench.report.part import Material, Part, attributes_of, box, element, paragraph, row_header
-from attrec_bench.results.grid import IMPROVEMENT, Line, Shown, header, lines, paragraphs
+from attrec_bench.results.grid import IMPROVEMENT, Line, Shown, grid_of, header, lines
 from attrec_bench.results.tables import BEST, DIGITS, SECOND, Row, Table
 
 CLASSES = {BEST: "best", SECOND: "second", None: None}
@@ -16,7 +16,7 @@ HOW = "A column's name sorts by it, within floors, models and ceilings; a value 
 def standings(material: Material) -> Part:
     """The table with its caption and notes, and the runs of every row."""
     table, key = material.table, material.key
-    notes = "\n".join(map(paragraph, paragraphs(table)))
+    notes = "\n".join(map(paragraph, grid_of(table).paragraphs()))
     told = [_runs(account(row, table.metrics), table, _id(key, place)) for place, row in enumerate(table.rows)]
     body = f'<p class="hint">{HOW}</p>\n{_grid(material)}\n<div class="notes">\n{notes}\n</div>\n'
     return Part("table", "Table", body + "<h3>The runs beneath it</h3>\n" + "\n".join(told))

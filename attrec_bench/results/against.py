@@ -14,14 +14,14 @@ import numpy as np
 from attrec_bench.errors import require, require_choice
 from attrec_bench.evaluation.comparison import SIGN_FLIP, TESTS, Comparison, compare
 from attrec_bench.evaluation.metrics import per_user
-from attrec_bench.evaluation.statistics import FLIPS, LEVEL, POWER, Array
+from attrec_bench.evaluation.statistics import Array
 from attrec_bench.results import cautions
-from attrec_bench.results.captions import count
 from attrec_bench.results.draws import draw_of
 from attrec_bench.results.record import Record
 from attrec_bench.results.tables import CEILING, MODEL, Cell, Improvement, Row, Table
+from attrec_bench.results.verdicts import BETTER, WORSE, Family, differences, marks_explained
 
-BETTER, WORSE, BELOW_POPULARITY = "†", "‡", "↓"
+BELOW_POPULARITY = "↓"
 POPULARITY = "popularity"
 
 BASELINES = "baselines."
@@ -29,11 +29,6 @@ BASELINES = "baselines."
 
 SEED = 0
 """Of sign flips and resamples."""
-
-AT_ODDS = (
-    ". Where interval and p seem to contradict each other: the interval also resamples seeds, the test does not; and p "
-    "is corrected for the number of tests, the interval is not"
-)
 
 
 def compared(
@@ -43,13 +38,13 @@ def compared(
 
     Without it the baseline is the row with the highest value in the first column among the baselines, floors too; in a
     table without baselines, among its models. ``ours`` names in the same way whose improvement over the baseline the
-    last line tells; without it that of the best model that is no baseline. Raises InputError where no table has these
-    rows, where both are one row, and for an unknown test.
+    last line tells, in the tables that have it; without it that of the best model that is no baseline. Raises
+    InputError where no table has these rows, where both are one row, and for an unknown test.
     """
     require_choice("test", test, TESTS)
     for key, name in (("against", against), ("ours", ours)):
         if name is not None and not any(_named(table, name) for table in tables):
-            labels = sorted({row.label for table in tables for row in table.rows})
+            labels = sorted({row.typed for table in tables for row in table.rows})
             require_choice(f"{key}, a row of the table,", name, labels)
     return [_compared(_below_popularity(table), against, test, ours) for table in tables]
 
@@ -60,35 +55,36 @@ def _compared(table: Table, against: str | None, test: str, ours: str | None) ->
     if baseline is None or not rows:
         return table
     named = None if ours is None else _named(table, ours)
-    models = [row.label for row in rows]
-    rule = f"ours must be a model that is compared with {baseline.label} ({', '.join(models)})"
-    require(named is None or named.label in models, rule, ours)
+    models = [row.typed for row in rows]
+    rule = f"ours must be a model that is compared with {baseline.typed} ({', '.join(models)})"
+    require(named is None or named.typed in models, rule, ours)
     alike, notes = _comparable(baseline, rows)
     values = {
         (row.label, metric): user_values(row.records, metric) for row in (baseline, *alike) for metric in table.metrics
     }
     found = compare(values, baseline.label, table.metrics, np.random.default_rng(SEED), test)
-    challenger = _challenger(alike) if named is None else next((row for row in alike if row is named), None)
+    family = Family(found, test, against is None)
+    challenger = _challenger(alike) if ours is None else next((row for row in alike if row is named), None)
     shown = [_marked(row, table.metrics, found) for row in table.rows]
     improvement = None if challenger is None else _improvement(challenger, baseline)
     marked = {row.label: row.records for row in shown if any({BETTER, WORSE} & set(cell.marks) for cell in row.cells)}
     return replace(
         table,
         rows=tuple(shown),
-        comparisons=tuple(found),
+        family=family,
         improvement=improvement,
         notes=(
-            *(*table.notes, *notes, *_marks_explained(found, against is None, test, table.metrics[0])),
+            *(*table.notes, *notes, *marks_explained(family, table.metrics[0])),
             *([] if improvement is None else _unsure(improvement, table.metrics, found)),
             *cautions.one_seed(marked, baseline.records),
         ),
-        details=(*table.details, *_differences(found, table.metrics[0])),
+        details=(*table.details, *differences(found, table.metrics[0])),
     )
 
 
 def _named(table: Table, name: str) -> Row | None:
-    """Return the row with this label, or the only row of this model."""
-    by_label = [row for row in table.rows if row.label == name]
+    """Return the row with this label, typed or shown, or the only row of this model."""
+    by_label = [row for row in table.rows if row.typed == name] or [row for row in table.rows if row.label == name]
     by_model = [row for row in table.rows if row.model == name]
     return by_label[0] if by_label else by_model[0] if len(by_model) == 1 else None
 
@@ -98,7 +94,7 @@ def _strongest(table: Table) -> Row | None:
     if not any(row.kind == MODEL for row in table.rows):
         return None
     return max(
-        candidates or [row for row in table.rows if row.kind == MODEL], key=lambda row: (row.cells[0].mean, row.label)
+        candidates or [row for row in table.rows if row.kind == MODEL], key=lambda row: (row.cells[0].mean, row.typed)
     )
 
 
@@ -109,7 +105,7 @@ def _is_baseline(row: Row) -> bool:
 def _challenger(rows: Sequence[Row]) -> Row | None:
     """Return the strongest model that is not a baseline, by the first column; None where all are."""
     own = [row for row in rows if not _is_baseline(row)]
-    return max(own, key=lambda row: (row.cells[0].mean, row.label)) if own else None
+    return max(own, key=lambda row: (row.cells[0].mean, row.typed)) if own else None
 
 
 def _improvement(ours: Row, baseline: Row) -> Improvement:
@@ -201,48 +197,3 @@ def _below_popularity(table: Table) -> Table:
         low = low or bool(marks)
     note = f"{BELOW_POPULARITY} below Popularity: it has learnt less than counting gives"
     return replace(table, rows=tuple(rows), notes=(*table.notes, *([note] if low else [])))
-
-
-def _marks_explained(found: Sequence[Comparison], chosen: bool, test: str, metric: str) -> list[str]:
-    """Return the note on the marks: what was tested and how. ``metric`` is that of the first column."""
-    if not found:
-        return []
-    baseline, users = found[0].baseline, found[0].users
-    strongest = f", the strongest baseline by {metric}" if chosen else ""
-    how = f"sign-flip randomisation, {FLIPS:,} flips" if test == SIGN_FLIP else "Wilcoxon's signed ranks"
-    return [
-        f"{BETTER} better and {WORSE} worse than {baseline}{strongest}: two-sided paired tests ({how}) over {users:,} "
-        f"users, each averaged over seeds; significant at {1 - LEVEL:.0%} after Holm's correction over "
-        f"{count(len(found), 'test')}"
-    ]
-
-
-def _differences(found: Sequence[Comparison], metric: str) -> list[str]:
-    """Return the note that gives every difference in one metric, with interval, p and effect."""
-    first = [each for each in found if each.metric == metric]
-    if not first:
-        return []
-    return [
-        f"{metric} against {first[0].baseline}, with {LEVEL:.0%} intervals (bootstrap over seeds and users); effect is "
-        "the difference in standard deviations (sd) of the users' differences: "
-        + "; ".join(map(_difference, first))
-        + (AT_ODDS if any(map(_at_odds, first)) else "")
-    ]
-
-
-def _at_odds(each: Comparison) -> bool:
-    """Whether interval and p seem to contradict each other: 0 lies in the one and not in what the other leaves."""
-    low, high = each.interval
-    return (low <= 0 <= high) == cautions.significant(each)
-
-
-def _difference(each: Comparison) -> str:
-    low, high = each.interval
-    effect = "" if each.effect is None else f", effect {each.effect:+.2f} sd"
-    smallest = (
-        "" if each.detectable is None else f", smallest difference found with power {POWER}: {each.detectable:.4f}"
-    )
-    return (
-        f"{each.model} {each.difference:+.4f} [{low:+.4f}, {high:+.4f}], p {each.p_words} (Holm){effect}, users "
-        f"better/same/worse {each.wins}/{each.ties}/{each.losses}{smallest}"
-    )

@@ -1,11 +1,13 @@
 """What a table says about itself in words: data, protocol, choice of the epoch, seeds, versions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from attrec_bench.results.draws import draws
+from attrec_bench.results.protocols import protocol_words, ranged, sampled
 from attrec_bench.results.record import Record, text
 
 SPLITS = {
@@ -13,89 +15,98 @@ SPLITS = {
     "ratio": "a split by ratio",
     "global_time": "one cut in time for all users",
 }
-PROTOCOLS = {
-    "leave_one_out": "Leave-one-out: each user's last event is the test, the one before it the validation",
-    "ratio": "By ratio: of each user's events in time the first {train_share:.0%} are training, the next "
-    "{valid_share:.0%} validation, the rest test; a user's test items stand in one ranked list, each counted once",
-    "global_time": "One cut in time for all users: the latest {test_share:.0%} of all events are the time of the test, "
-    "the {valid_share:.0%} before them that of the validation; a user's {target} event in each is the target, and a "
-    "user without a training event is not scored",
-}
-RANKED = {
-    "full": "All items are ranked but those the user has seen",
-    "uniform": "sampled: {candidates}: a user's targets are ranked among {n} items drawn uniformly from those the user "
-    "has not seen (seed {seed}), which cannot be compared with a full ranking",
-    "popularity": "sampled: {candidates}: a user's targets are ranked among {n} items drawn by their popularity from "
-    "those the user has not seen (seed {seed}), which cannot be compared with a full ranking",
-}
-TIES = {
-    "expected": "ties count by their expected rank",
-    "optimistic": "a target that ties counts as the first of those that tie",
-    "pessimistic": "a target that ties counts as the last of those that tie",
-}
-TIE_ORDERS = {
-    "file": "in the order of the file",
-    "file_reversed": "in the reversed order of the file",
-    "item": "by item id",
-}
-WORDED = (
-    *("name", "tie_order", "tie_seed", "last_tie", "refit", "candidates", "candidates_seed", "ties"),
-    *("train_share", "valid_share", "test_share", "target"),
-)
-"""The keys of a protocol that have words of their own; others are shown as key=value."""
 
 
-def sentences(
-    records: Sequence[Record], metrics: Sequence[str], apart: Mapping[str, Any], by_row: Sequence[tuple[int, ...]]
-) -> tuple[str, ...]:
-    """Return what the table made of these records, which share data and protocol, shows: first in one sentence, then
-    the protocol in full.
+MEAN = "mean ± half its 95 % interval (Student's t)"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the values of one data set are about: ``name`` is what it is called; the records share data and protocol.
 
     ``apart`` are the data set's own settings that tell it from others of its name; empty where there are none.
     ``by_row`` are the seeds of each row that a note would list if they differed (see ``unequal``).
     """
-    first, data = records[0], _data_of(records)
+
+    name: str
+    apart: Mapping[str, Any]
+    records: Sequence[Record]
+    by_row: Sequence[tuple[int, ...]]
+
+    @property
+    def title(self) -> str:
+        """The name, with the settings that tell it apart."""
+        return f"{self.name} ({self.settings})" if self.apart else self.name
+
+    @property
+    def settings(self) -> str:
+        """The settings in words: min_rating=4."""
+        return ", ".join(f"{key}={text(value)}" for key, value in self.apart.items())
+
+
+def sentences(subject: Subject, metrics: Sequence[str]) -> tuple[str, ...]:
+    """Return what a table shows: first in one sentence, then the protocol in full."""
+    records = subject.records
+    first, data = records[0], data_of(records)
     said = [
-        _headline(records, metrics, apart, by_row),
-        *_protocol(first.config["protocol"], data.get("clock", "second"), draws(records)),
+        headline([subject], metrics),
+        *protocol_words(first.config["protocol"], data.get("clock", "second"), draws(records)),
         _scored(first),
     ]
     return tuple(f"{sentence}." for sentence in said if sentence)
 
 
-def background(records: Sequence[Record]) -> tuple[str, ...]:
-    """Return what else is known of these records: what their data cannot tell, the choice of epochs, the versions."""
-    data = _data_of(records)
+def background(records: Sequence[Record], called: Callable[[str], str] = str) -> tuple[str, ...]:
+    """Return what else is known of these records: what their data cannot tell, the choice of epochs, the versions.
+
+    ``called`` gives what a model is called.
+    """
+    data = data_of(records)
     made = f"{_versions(records)}, from data of sha256 {data['sha256'][:12]}"
-    said = [*_audit(data.get("audit")), *_choice(records), made]
+    said = [*_audit(data.get("audit")), *_choice(records, called), made]
     return tuple(f"{sentence}." for sentence in said)
 
 
-def _data_of(records: Sequence[Record]) -> Mapping[str, Any]:
+def data_of(records: Sequence[Record]) -> Mapping[str, Any]:
     """Return the facts of the data that all share, with their audit if any record has it: older ones have none."""
     return next((record.data for record in records if "audit" in record.data), records[0].data)
 
 
-def _headline(
-    records: Sequence[Record], metrics: Sequence[str], apart: Mapping[str, Any], by_row: Sequence[tuple[int, ...]]
-) -> str:
+def headline(subjects: Sequence[Subject], metrics: Sequence[str]) -> str:
     """Which metrics, under which split of which data, among which candidates, over which seeds."""
-    protocol = records[0].config["protocol"]
-    *others, last = metrics
-    named = f"{', '.join(others)} and {last}" if others else last
+    protocol = subjects[0].records[0].config["protocol"]
     split = SPLITS.get(protocol["name"], f"protocol {protocol['name']}")
     ranked = sampled(protocol) or "all unseen items ranked"
-    shown = f"{named} under {split} on {_data(_data_of(records), apart)}, {ranked}"
-    return "; ".join(filter(None, [shown, _seeds(records, by_row)]))
+    shown = f"{listed(metrics)} under {split} on {listed(list(map(_data, subjects)))}, {ranked}"
+    return "; ".join(filter(None, [shown, _over(subjects)]))
 
 
-def _data(data: Mapping[str, Any], apart: Mapping[str, Any]) -> str:
-    settings = f" with {', '.join(f'{key}={text(value)}' for key, value in apart.items())}" if apart else ""
+def _over(subjects: Sequence[Subject]) -> str:
+    """Over what the values are means; where that is not the same on all data sets, for each."""
+    over: dict[str, list[str]] = {}
+    for subject in subjects:
+        over.setdefault(_seeds(subject.records, subject.by_row), []).append(subject.title)
+    if len(over) == 1:
+        return next(iter(over))
+    if all(each.startswith(MEAN) for each in over):
+        return f"{MEAN}, " + ", ".join(f"on {listed(where)}{each[len(MEAN) :]}" for each, where in over.items())
+    return "; ".join(f"on {listed(where)} {each}" for each, where in over.items() if each)
+
+
+def listed(words: Sequence[str]) -> str:
+    """["a", "b", "c"] -> "a, b and c"."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _data(subject: Subject) -> str:
+    data = data_of(subject.records)
+    settings = f" with {subject.settings}" if subject.apart else ""
     users, items, events = (f"{data[name]:,} {name}" for name in ("users", "items", "interactions"))
     removed = "".join(
         f"; {setting} left out {number:,} interactions" for setting, number in data.get("removed", {}).items()
     )
-    return f"{data['name']}{settings} ({users}, {items}, {events}{removed})"
+    return f"{subject.name}{settings} ({users}, {items}, {events}{removed})"
 
 
 def _audit(figures: Mapping[str, float | None] | None) -> list[str]:
@@ -117,32 +128,6 @@ def _audit(figures: Mapping[str, float | None] | None) -> list[str]:
     return said
 
 
-def _protocol(protocol: Mapping[str, Any], clock: str, drawn: Sequence[int]) -> list[str]:
-    name = protocol["name"]
-    rest = [f"{key}={text(value)}" for key, value in protocol.items() if key not in WORDED]
-    return [
-        PROTOCOLS[name].format_map(protocol) if name in PROTOCOLS else f"Protocol {name}",
-        f"{_ranked(protocol)}, {TIES[protocol.get('ties', 'expected')]}",
-        _ties(protocol, clock, drawn),
-        "After the choice of epoch each model is trained again on training and validation events"
-        if protocol.get("refit")
-        else "",
-        f"Further settings: {', '.join(rest)}" if rest else "",
-    ]
-
-
-def sampled(protocol: Mapping[str, Any]) -> str:
-    """Return the mark of figures made from drawn candidates, "sampled: uniform-100"; nothing for a full ranking."""
-    candidates = protocol.get("candidates", "full")
-    return "" if candidates == "full" else f"sampled: {candidates}"
-
-
-def _ranked(protocol: Mapping[str, Any]) -> str:
-    candidates = protocol.get("candidates", "full")
-    kind, _, n = candidates.partition("-")
-    return RANKED[kind].format(candidates=candidates, n=n, seed=protocol.get("candidates_seed"))
-
-
 def _scored(record: Record) -> str:
     """How many users have a test event, where a protocol leaves some out."""
     scored = len(np.unique(record.users))
@@ -150,31 +135,13 @@ def _scored(record: Record) -> str:
     return f"{scored:,} of {record.data['users']:,} users are scored" if few else ""
 
 
-def _ties(protocol: Mapping[str, Any], clock: str, drawn: Sequence[int]) -> str:
-    order = protocol.get("tie_order")
-    if order is None:
-        return ""
-    if clock == "order":
-        return "The data give the order of a user's events and no times"
-    unit = clock.removeprefix("relative ")
-    one = f"in a random order (seed {protocol.get('tie_seed')})"
-    seeded = f"in random orders (tie draws {_listed(drawn)})" if len(drawn) > 1 else one
-    words = seeded if order == "random" else TIE_ORDERS.get(order, str(order))
-    which = (
-        f"; of several in a user's last {unit} the {protocol['last_tie']} counts as final"
-        if "last_tie" in protocol
-        else ""
-    )
-    return f"Events of one {unit} stand {words} (tie_order={order}){which}"
-
-
-def _choice(records: Sequence[Record]) -> list[str]:
+def _choice(records: Sequence[Record], called: Callable[[str], str]) -> list[str]:
     """By what the epochs were chosen: one sentence if all agree, else one for each metric with its models."""
     chosen: dict[str, list[str]] = {}
     for record in records:
         monitor = (record.config["train"] or {}).get("monitor")
-        if monitor is not None and record.model not in chosen.setdefault(monitor, []):
-            chosen[monitor].append(record.model)
+        if monitor is not None and called(record.model) not in chosen.setdefault(monitor, []):
+            chosen[monitor].append(called(record.model))
     if len(chosen) == 1:
         return [f"Epochs are chosen on validation by {monitor}" for monitor in chosen]
     return [f"Epochs of {', '.join(names)} are chosen on validation by {monitor}" for monitor, names in chosen.items()]
@@ -190,7 +157,7 @@ def unequal(what: str, by_label: Mapping[str, tuple[int, ...]]) -> list[str]:
     seeded = {label: numbers for label, numbers in by_label.items() if numbers}
     if len(set(seeded.values())) < 2:
         return []
-    return [f"{what} differ: " + "; ".join(f"{label} {_listed(numbers)}" for label, numbers in seeded.items())]
+    return [f"{what} differ: " + "; ".join(f"{label} {ranged(numbers)}" for label, numbers in seeded.items())]
 
 
 def _seeds(records: Sequence[Record], by_row: Sequence[tuple[int, ...]]) -> str:
@@ -198,8 +165,8 @@ def _seeds(records: Sequence[Record], by_row: Sequence[tuple[int, ...]]) -> str:
     numbers, drawn = seeds(records), draws(records)
     alike = {each for each in by_row if each} == {numbers}
     if len(drawn) > 1:
-        level = f"{count(len(drawn), 'tie draw')} ({_listed(drawn)})"
-        listed = f"{count(len(numbers), 'seed')} ({_listed(numbers)})" if alike else "the seeds of each row"
+        level = f"{count(len(drawn), 'tie draw')} ({ranged(drawn)})"
+        listed = f"{count(len(numbers), 'seed')} ({ranged(numbers)})" if alike else "the seeds of each row"
         over = f"{listed} x {level}" if numbers else level
         return (
             f"mean over {over}, a model without a seed over the tie draws alone, ± half its 95 % interval (Student's t "
@@ -209,15 +176,8 @@ def _seeds(records: Sequence[Record], by_row: Sequence[tuple[int, ...]]) -> str:
         return ""
     if len(numbers) == 1:
         return f"one seed ({numbers[0]})"
-    over = f"{count(len(numbers), 'seed')} ({_listed(numbers)})" if alike else "the seeds of each row"
-    return f"mean ± half its 95 % interval (Student's t) over {over}"
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    """(0, 1, 2, 3) -> "0-3"; with gaps all are listed."""
-    if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
-        return f"{numbers[0]}-{numbers[-1]}"
-    return ", ".join(map(str, numbers))
+    over = f"{count(len(numbers), 'seed')} ({ranged(numbers)})" if alike else "the seeds of each row"
+    return f"{MEAN} over {over}"
 
 
 def _versions(records: Sequence[Record]) -> str:

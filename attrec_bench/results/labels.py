@@ -15,29 +15,44 @@ def settings_of(record: Record) -> dict[str, Any]:
     return flatten({"model": record.config["model"], "train": record.config["train"]})
 
 
-def labels(variants: Sequence[Sequence[Record]], training: Sequence[str] = ()) -> list[str]:
+def labels(variants: Sequence[Sequence[Record]], anyway: Sequence[str] = ()) -> list[str]:
     """One label for each configuration of a model, naming the keys that differ: "attrec (w=0.2)".
 
     Numbers are cut to a few digits where the labels still differ: what a search found has sixteen.
     A value that more than half of four or more configurations share goes without saying: where each changes one thing
     of the same settings, its label says that one thing, and a note gives the others.
-    ``training`` are keys that are said in any case (see ``training_keys``).
+    ``anyway`` are keys that are said in any case (see ``said_anyway``).
     """
     model, settings = variants[0][0].model, [settings_of(variant[0]) for variant in variants]
-    keys = _said_keys(settings, training)
+    keys = _said_keys(settings, anyway)
     last = [key.rpartition(".")[2] for key in keys]
     names = {key: name if last.count(name) == 1 else key for key, name in zip(keys, last, strict=True)}
-    usual = {key: value for key, value in usual_of(settings, keys).items() if key not in training}
+    usual = {key: value for key, value in usual_of(settings, keys).items() if key not in anyway}
 
     def told(digits: int | None) -> list[str]:
         parts = [
-            [said(names[key], key, each, digits) for key in keys if _is_said(key, each, usual, training)]
+            [said(names[key], key, each, digits) for key in keys if _is_said(key, each, usual, anyway)]
             for each in settings
         ]
         return [f"{model} ({', '.join(each)})" if each else model for each in parts]
 
     short = told(DIGITS)
     return short if len(set(short)) == len(short) else told(None)
+
+
+def said_anyway(tables: Sequence[Sequence[Sequence[Sequence[Record]]]]) -> dict[str, list[str]]:
+    """Variants of each model of tables that stand side by side -> for each model the keys that all its labels say.
+
+    They are those of the training (see ``training_keys``) and those that tell its own rows apart in one of the tables,
+    so that a label means the same in all of them. What a model's search found for each data set is not said.
+    """
+    training = [key for models in tables for key in training_keys(models)]
+    found: dict[str, dict[str, None]] = {}
+    for variants in (variants for models in tables for variants in models):
+        settings = [settings_of(variant[0]) for variant in variants]
+        own = found.setdefault(variants[0][0].model, dict.fromkeys(training))
+        own |= dict.fromkeys(_telling(settings))
+    return {model: list(keys) for model, keys in found.items()}
 
 
 def training_keys(models: Sequence[Sequence[Sequence[Record]]]) -> list[str]:
@@ -49,31 +64,39 @@ def training_keys(models: Sequence[Sequence[Sequence[Record]]]) -> list[str]:
     found: dict[str, None] = {}
     for variants in models:
         settings = [settings_of(variant[0]) for variant in variants]
-        keys = differing(settings)
-        usual = usual_of(settings, keys)
-        found |= dict.fromkeys(key for key in keys if key.startswith("train.") and key not in usual)
+        found |= dict.fromkeys(key for key in _telling(settings) if key.startswith("train."))
     return list(found)
 
 
-def unsaid(variants: Sequence[Sequence[Record]], training: Sequence[str] = ()) -> list[str]:
-    """Return the note that gives the values that go without saying; none where the labels say all."""
+def _telling(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the keys that tell these configurations apart and do not go without saying in most of them."""
+    keys = differing(settings)
+    usual = usual_of(settings, keys)
+    return [key for key in keys if key not in usual]
+
+
+def unsaid(variants: Sequence[Sequence[Record]], anyway: Sequence[str] = (), model: str | None = None) -> list[str]:
+    """Return the note that gives the values that go without saying; none where the labels say all.
+
+    ``model`` is what the model is called, its own name unless said.
+    """
     settings = [settings_of(variant[0]) for variant in variants]
-    usual = usual_of(settings, [key for key in differing(settings) if key not in training])
+    usual = usual_of(settings, [key for key in differing(settings) if key not in anyway])
     typical = [next(each for each in settings if held(key, each) == usual[key]) for key in usual]
     told = ", ".join(said(key, key, each) for key, each in zip(usual, typical, strict=True) if key in each)
-    return [f"{variants[0][0].model}, where a row does not say otherwise: {told}"] if told else []
+    return [f"{model or variants[0][0].model}, where a row does not say otherwise: {told}"] if told else []
 
 
-def _said_keys(settings: Sequence[Mapping[str, Any]], training: Sequence[str]) -> list[str]:
+def _said_keys(settings: Sequence[Mapping[str, Any]], anyway: Sequence[str]) -> list[str]:
     """Return the keys of these settings that a label may name, in the order of the settings."""
     apart = differing(settings)
     keys = dict.fromkeys(key for each in settings for key in each)
-    return [key for key in keys if key in apart or key in training]
+    return [key for key in keys if key in apart or key in anyway]
 
 
-def _is_said(key: str, settings: Mapping[str, Any], usual: Mapping[str, str], training: Sequence[str]) -> bool:
-    """Whether a label names this key: its value is not the usual one; of the training, whether there is a value."""
-    return key in settings if key in training else held(key, settings) != usual.get(key, held(key, {}))
+def _is_said(key: str, settings: Mapping[str, Any], usual: Mapping[str, str], anyway: Sequence[str]) -> bool:
+    """Whether a label names this key: its value is not the usual one; said in any case, there is a value."""
+    return key in settings if key in anyway else held(key, settings) != usual.get(key, held(key, {}))
 
 
 def usual_of(settings: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[str, str]:

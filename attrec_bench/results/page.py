@@ -1,11 +1,11 @@
-"""Tables -> one HTML file that needs nothing else: no network, no script; light and dark as the reader has it."""
+"""Grids -> one HTML file that needs nothing else: no network, no script; light and dark as the reader has it."""
 
 from collections.abc import Sequence
 from html import escape
 from itertools import groupby
 
-from attrec_bench.results.grid import Line, Shown, header, lines, paragraphs
-from attrec_bench.results.tables import BEST, SECOND, Table
+from attrec_bench.results.grid import Grid, Line, Shown
+from attrec_bench.results.tables import BEST, SECOND
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -15,6 +15,7 @@ table { border-collapse: collapse; border-block: 2px solid; font-variant-numeric
 th, td { padding: .2rem .8rem; text-align: right; white-space: nowrap; }
 th:first-child { text-align: left; font-weight: normal; }
 thead th, thead th:first-child { font-weight: bold; }
+th[colspan] { text-align: center; border-bottom: 1px solid; }
 tbody { border-top: 1px solid; }
 .best { font-weight: bold; }
 .second { text-decoration: underline; }
@@ -23,24 +24,34 @@ tbody { border-top: 1px solid; }
 CLASSES = {BEST: ' class="best"', SECOND: ' class="second"', None: ""}
 
 
-def html(tables: Sequence[Table]) -> str:
+def html(grids: Sequence[Grid]) -> str:
     """One page; best and second as the classes ``best`` and ``second``, each block of rows in a tbody of its own."""
-    names = ", ".join(dict.fromkeys(table.data["name"] for table in tables))
+    names = ", ".join(dict.fromkeys(table.data["name"] for grid in grids for table in grid.tables))
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(names)}</title>'
-    sections = "\n".join(map(_section, tables))
+    sections = "\n".join(map(_section, grids))
     body = f"<head>{head}<style>{STYLE}</style></head>\n<body>\n{sections}\n</body>"
     return f'<!DOCTYPE html>\n<html lang="en">\n{body}\n</html>\n'
 
 
-def _section(table: Table) -> str:
-    columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in header(table))
+def _section(grid: Grid) -> str:
     bodies = "\n".join(
-        f"<tbody>\n{''.join(map(_row, block))}</tbody>"
-        for _, block in groupby(lines(table), key=lambda line: line.kind)
+        f"<tbody>\n{''.join(map(_row, block))}</tbody>" for _, block in groupby(grid.lines, key=lambda line: line.kind)
     )
-    notes = "\n".join(f"<p>{escape(note)}</p>" for note in paragraphs(table))
-    grid = f'<div class="wide" tabindex="0"><table>\n<thead><tr>{columns}</tr></thead>\n{bodies}\n</table></div>'
-    return f'<section>\n<h2>{escape(table.data["name"])}</h2>\n{grid}\n<div class="notes">\n{notes}\n</div>\n</section>'
+    notes = "\n".join(f"<p>{escape(note)}</p>" for note in grid.paragraphs())
+    drawn = f'<div class="wide" tabindex="0"><table>\n<thead>{_head(grid)}</thead>\n{bodies}\n</table></div>'
+    title = escape(", ".join(block.title for block in grid.blocks))
+    return f'<section>\n<h2>{title}</h2>\n{drawn}\n<div class="notes">\n{notes}\n</div>\n</section>'
+
+
+def _head(grid: Grid) -> str:
+    """One row of names; where there are several data sets, theirs stand in a row above."""
+    columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in grid.header)
+    if len(grid.blocks) == 1:
+        return f"<tr>{columns}</tr>"
+    above = "".join(
+        f'<th scope="colgroup" colspan="{len(block.columns)}">{escape(block.title)}</th>' for block in grid.blocks
+    )
+    return f"<tr><td></td>{above}<td></td></tr>\n<tr>{columns}</tr>"
 
 
 def _row(line: Line) -> str:

@@ -13,7 +13,20 @@ from attrec_bench.results.tables import CEILINGS, FLOORS
 HEADS, MOST = ("dataset", "model", "protocol", "seed"), 12
 """What one filters by first, and how many keys a message lists at most."""
 
-OPTIONS = ("metrics", "against", "ours", "test", "format", "tuned", "published", "out", "runs", "row", "storage")
+OPTIONS = (
+    "metrics",
+    "against",
+    "ours",
+    "test",
+    "format",
+    "tuned",
+    "published",
+    "names",
+    "out",
+    "runs",
+    "row",
+    "storage",
+)
 """What the verbs that filter take besides, for a hint."""
 
 

@@ -9,9 +9,9 @@ A table is the work of one program (see program.py). Of two records of one seed 
 counts. The notes say what was left out.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +20,12 @@ from attrec_bench.evaluation.comparison import Comparison
 from attrec_bench.evaluation.metrics import means
 from attrec_bench.evaluation.statistics import seed_interval
 from attrec_bench.results import captions, cautions, draws
-from attrec_bench.results.labels import differing, labels, settings_of, training_keys, unsaid
-from attrec_bench.results.program import of_one_program
+from attrec_bench.results.grouping import Part, newest_of_each_seed, parts_of
+from attrec_bench.results.labels import labels, said_anyway, unsaid
 from attrec_bench.results.published.beside import Beside
-from attrec_bench.results.record import Record, digest, flatten
+from attrec_bench.results.record import Record, digest
+from attrec_bench.results.titles import Names, require_apart
+from attrec_bench.results.verdicts import Family
 
 DEFAULT_METRICS = ("HR@10", "HR@50", "NDCG@10", "MRR")
 FLOORS, CEILINGS = ("random", "popularity", "markov"), ("oracle",)
@@ -38,7 +40,8 @@ NOTES = ("full", "short")
 FLOOR, MODEL, CEILING = "floor", "model", "ceiling"
 BEST, SECOND = 1, 2
 
-Key = TypeVar("Key")
+TYPED = Names()
+"""Everything is called as one types it."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A model in one configuration. ``kind`` is FLOOR, MODEL or CEILING; ``cells`` are in the order of the metrics."""
+    """A model in one configuration. ``kind`` is FLOOR, MODEL or CEILING; ``cells`` are in the order of the metrics.
+
+    ``label`` is what is shown, ``typed`` the label with the model's own name, by which a command may ask for the row.
+    """
 
     label: str
+    typed: str
     model: str
     kind: str
     cells: tuple[Cell, ...]
@@ -85,8 +92,9 @@ class Table:
     and their ``background`` make the caption; ``notes`` explain marks and warn of numbers that mean less than they
     seem to; ``details`` are all other notes. ``short`` leaves out background and details.
 
-    ``comparisons`` are of the models with one baseline, ``improvement`` of the best model that is none; ``published``
-    are others' values beside ours, the most comparable of a row first.
+    ``family`` are the tests against one baseline, ``improvement`` is that of the best model that is none; ``published``
+    are others' values beside ours, the most comparable of a row first; ``apart`` are the data set's own settings that
+    tell it from others of its name, and ``typed`` is its own name, whatever it is called.
     """
 
     data: Mapping[str, Any]
@@ -95,11 +103,24 @@ class Table:
     rows: tuple[Row, ...]
     sentences: tuple[str, ...]
     notes: tuple[str, ...]
-    comparisons: tuple[Comparison, ...] = ()
+    family: Family | None = None
     improvement: Improvement | None = None
     published: tuple[Beside, ...] = ()
     background: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
+    apart: Mapping[str, Any] = field(default_factory=dict)
+    typed: str = ""
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """The tests of the family, none where nothing was compared."""
+        return tuple(self.family.found) if self.family else ()
+
+    @property
+    def subject(self) -> captions.Subject:
+        """What the caption is about."""
+        records = [record for row in self.rows for record in row.records]
+        return captions.Subject(self.data["name"], self.apart, records, list(seeds_of(self.rows).values()))
 
     @property
     def caption(self) -> str:
@@ -117,65 +138,74 @@ def told(made: Sequence[Table], notes: str) -> list[Table]:
 
 
 def tables(
-    records: Sequence[Record], metrics: Sequence[str] = DEFAULT_METRICS, notes: Sequence[str] = ()
+    records: Sequence[Record],
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    notes: Sequence[str] = (),
+    names: Names = TYPED,
+    joined: bool = False,
 ) -> list[Table]:
     """Records -> one table for each (data, protocol), ordered by the data set's name.
 
     Values are computed from the stored ranks, so any HR@K and NDCG@K can be asked for. ``notes`` say of every table
-    what was left out before, which is among its details.
-    Raises InputError for no records, no metrics or an unknown metric.
+    what was left out before, which is among its details. ``joined`` gives tables of one protocol labels that mean the
+    same in all of them, so that they can stand side by side.
+    Raises InputError for no records, no metrics, an unknown metric or names that are not there or not apart.
     """
     if not records:
         raise InputError("a table needs at least one record; attrec-bench run makes one")
     if not metrics:
         raise InputError("metrics must name at least one metric")
-    groups = _group(records, lambda record: (record.data["sha256"], digest(draws.shared(record.config["protocol"]))))
-    made = [_table(group, tuple(metrics), apart, notes) for group, apart in zip(groups, _apart(groups), strict=True)]
-    return sorted(made, key=lambda table: (table.data["name"], digest(table.protocol)))
-
-
-def _table(
-    records: Sequence[Record], metrics: tuple[str, ...], apart: Mapping[str, Any], before: Sequence[str]
-) -> Table:
-    used, others = of_one_program(records)
-    notes, details = list[str](), [*before, *others]
-    rows: list[Row] = []
-    models = [
-        _group(same_model, lambda record: digest(settings_of(record)))
-        for same_model in _group(used, lambda record: record.model)
+    made = [
+        _table(part, said_anyway([each.models for each in alike]), tuple(metrics), names)
+        for part, alike in parts_of(records, notes, joined)
     ]
-    training = training_keys(models)
-    for variants in models:
-        details += unsaid(variants, training)
-        for label, variant in zip(labels(variants, training), variants, strict=True):
-            counted, left_out = _newest_of_each_seed(variant)
+    names.require_known(
+        sorted({row.typed for table in made for row in table.rows}),
+        [word for record in records for word in (record.model, record.data["name"])],
+    )
+    require_apart("data sets", {table.typed: table.data["name"] for table in made})
+    return sorted(made, key=lambda table: (table.typed, digest(table.protocol)))
+
+
+def _table(part: Part, said: Mapping[str, Sequence[str]], metrics: tuple[str, ...], names: Names) -> Table:
+    notes, details = list[str](), list(part.details)
+    rows: list[Row] = []
+    for variants in part.models:
+        model = variants[0][0].model
+        details += unsaid(variants, said[model], names.of_model(model))
+        for typed, variant in zip(labels(variants, said[model]), variants, strict=True):
+            label = names.of_row(typed, model)
+            counted, left_out = newest_of_each_seed(variant)
             details += [f"{label}: {left_out}"] if left_out else []
             details += draws.spread(label, counted, metrics)
             notes += draws.missing(label, counted)
-            rows.append(_row(label, counted, metrics))
+            rows.append(_row(label, typed, counted, metrics))
+    require_apart("rows", {row.typed: row.label for row in rows})
     ordered = _marked(sorted(rows, key=_order))
-    counted = [record for row in ordered for record in row.records]
-    seeded = [row for row in ordered if row.kind == MODEL] or ordered
-    seeds = {row.label: captions.seeds(row.records) for row in seeded}
     by_label = {row.label: row.records for row in ordered}
-    notes += captions.unequal("Seeds", seeds)
+    notes += captions.unequal("Seeds", seeds_of(ordered))
     notes += cautions.thin(by_label, {row.label: _intervals(row, metrics) for row in ordered})
     notes += cautions.cut_short(by_label)
     notes += cautions.untaught(by_label)
     notes += captions.unequal("Tie draws", {row.label: draws.draws(row.records) for row in ordered})
-    return Table(
-        data=records[0].data,
+    counted = [record for row in ordered for record in row.records]
+    data = captions.data_of(counted)
+    made = Table(
+        data={**data, "name": names.of_dataset(data["name"])},
         protocol=draws.protocol_of(counted),
         metrics=metrics,
         rows=ordered,
-        sentences=captions.sentences(counted, metrics, apart, list(seeds.values())),
+        sentences=(),
         notes=tuple(notes),
-        background=captions.background(counted),
+        background=captions.background(counted, names.of_model),
         details=tuple(details),
+        apart=part.apart,
+        typed=data["name"],
     )
+    return replace(made, sentences=captions.sentences(made.subject, metrics))
 
 
-def _row(label: str, records: Sequence[Record], metrics: Sequence[str]) -> Row:
+def _row(label: str, typed: str, records: Sequence[Record], metrics: Sequence[str]) -> Row:
     scores = [means(record.ranks, metrics, record.users) for record in records]
     values = np.array([[score[name] for name in metrics] for score in scores])  # [seeds, metrics]
     spread = values.std(axis=0, ddof=1) if len(records) > 1 else [None] * len(metrics)
@@ -186,7 +216,13 @@ def _row(label: str, records: Sequence[Record], metrics: Sequence[str]) -> Row:
     )
     model = records[0].model
     kind = FLOOR if model in FLOORS else CEILING if model in CEILINGS else MODEL
-    return Row(label, model, kind, cells, tuple(records))
+    return Row(label, typed, model, kind, cells, tuple(records))
+
+
+def seeds_of(rows: Sequence[Row]) -> dict[str, tuple[int, ...]]:
+    """Return the seeds of each model's row; those of floors and ceilings count where there is nothing else."""
+    seeded = [row for row in rows if row.kind == MODEL] or rows
+    return {row.label: captions.seeds(row.records) for row in seeded}
 
 
 def _intervals(row: Row, metrics: Sequence[str]) -> dict[str, tuple[float, float] | None]:
@@ -194,7 +230,7 @@ def _intervals(row: Row, metrics: Sequence[str]) -> dict[str, tuple[float, float
 
 
 def _order(row: Row) -> tuple[int, float, str]:
-    return (FLOOR, MODEL, CEILING).index(row.kind), row.cells[0].mean, row.label
+    return (FLOOR, MODEL, CEILING).index(row.kind), row.cells[0].mean, row.typed
 
 
 def _marked(rows: Sequence[Row]) -> tuple[Row, ...]:
@@ -214,31 +250,3 @@ def _placed(row: Row, ladders: Sequence[Sequence[float]]) -> Row:
     ]
     cells = tuple(replace(cell, place=place) for cell, place in zip(row.cells, places, strict=True))
     return replace(row, cells=cells)
-
-
-def _apart(groups: Sequence[Sequence[Record]]) -> list[dict[str, Any]]:
-    """For each group the data set's own settings by which it differs from other groups of that data set's name."""
-    names = [group[0].data["name"] for group in groups]
-    settings = [flatten(group[0].config["dataset"]) for group in groups]
-    telling = {
-        name: differing([own for own, other in zip(settings, names, strict=True) if other == name])
-        for name in set(names)
-    }
-    return [{key: own[key] for key in telling[name] if key in own} for own, name in zip(settings, names, strict=True)]
-
-
-def _newest_of_each_seed(records: Sequence[Record]) -> tuple[list[Record], str]:
-    """Return the records in the order of their seeds and tie draws; and what was left out, in words."""
-    by_age = sorted(records, key=lambda record: record.created)
-    by_seed = {(record.config["seed"], draws.draw_of(record)): record for record in by_age}
-    counted = sorted(by_seed.values(), key=lambda record: (record.config["seed"] or 0, draws.draw_of(record) or 0))
-    twice = len(records) - len(counted)
-    return counted, f"{captions.count(twice, 'older record')} of the same seed left out" if twice else ""
-
-
-def _group(records: Iterable[Record], key: Callable[[Record], Key]) -> list[list[Record]]:
-    """Records with equal keys together, groups in the order of their first record."""
-    groups: dict[Key, list[Record]] = {}
-    for record in records:
-        groups.setdefault(key(record), []).append(record)
-    return list(groups.values())
