@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from attrec_bench.data.interactions import PAD
-from attrec_bench.errors import InputError, require
+from attrec_bench.data.interactions import PAD, Interactions
+from attrec_bench.errors import InputError, require, require_choice
 from attrec_bench.evaluation.metrics import means
 from attrec_bench.evaluation.ranks import queries
+from attrec_bench.history import HISTORIES, about_untrained, history_of, looking_back
 from attrec_bench.plan import Plan
-from attrec_bench.recommend import about_changes, plan_of, restored
+from attrec_bench.recommend import CPU, about_changes, plan_of, restored
 from attrec_bench.results import store, whole
 from attrec_bench.results.record import Record
 from attrec_bench.run import WEIGHTS, scored
@@ -40,22 +41,28 @@ CLOSE = 1e-4
 Lines = list[tuple[str, str, float]]
 
 
-def export(runs: Path, run: str, out: Path, k: int, path: str | None) -> str:
+def export(runs: Path, run: str, out: Path, k: int, path: str | None, history: str = "known") -> str:
     """Write the bundle of a recorded run, with the k best items of every user, and say so.
 
-    Raises InputError for a run that is not there and where the data are not those of the run.
+    ``history`` says which events lists look back on, see ``recommend``; a bundle's are those before the test. Raises
+    InputError for a run that is not there and where the data are not those of the run.
     """
+    require_choice("history", history, HISTORIES)
     if out.suffix not in (".tsv", ".zip"):
         raise InputError(f"out must end in .zip, a bundle, or in .tsv, the lists alone, got {str(out)!r}")
+    if out.suffix == ".zip" and history == "all":
+        raise InputError("history=all is for lists alone, out=lists.tsv: those of a bundle stand for the test's ranks")
     folder = store.resolve(runs, run)
     record = store.read(folder)
     planned = plan_of(record, path)
-    lines = topk(planned, restored(folder, record, planned), k)
-    notes = "".join(f"{line}\n" for line in about_changes(record, planned))
+    events = history_of(planned, history)
+    lines = topk(events, restored(folder, record, planned), k)
+    notes = "".join(f"{line}\n" for line in about_changes(record, planned) + about_untrained(planned, events))
+    lists = f"{k} items of each user, {looking_back(planned, events)}"
     text = "\n".join([HEADER, *(f"{user}\t{item}\t{score:.9g}" for user, item, score in lines)]) + "\n"
     if out.suffix == ".tsv":
         whole.write_text(out.resolve(), text)
-        return f"wrote {out}: {k} items of each user\n{notes}"
+        return f"wrote {out}: {lists}\n{notes}"
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name in (store.RECORD, store.RANKS, WEIGHTS):
@@ -63,7 +70,7 @@ def export(runs: Path, run: str, out: Path, k: int, path: str | None) -> str:
                 bundle.write(folder / name, name)
         bundle.writestr(TOPK, text)
     whole.write_bytes(out.resolve(), buffer.getvalue())
-    return f"wrote {out}: run {record.identity[:16]}, {k} items of each user\n{notes}"
+    return f"wrote {out}: run {record.identity[:16]}, {lists}\n{notes}"
 
 
 def verify(file: Path, path: str | None) -> str:
@@ -89,7 +96,7 @@ def verify(file: Path, path: str | None) -> str:
         check_ranks(record, planned, model)
         said.append("scored again with its weights: every rank is the recorded one")
         lines = read_topk(folder / TOPK)
-        check_topk(lines, topk(planned, model, most_of(lines)))
+        check_topk(lines, topk(planned.split.known, model, most_of(lines)))
         return "\n".join([*said, f"scored again: the {len(lines)} lines of {TOPK} are its best items"]) + "\n"
 
 
@@ -158,20 +165,21 @@ def most_of(lines: Lines) -> int:
 
 
 @torch.inference_mode()
-def topk(planned: Plan, model: Any, k: int) -> Lines:
-    """Return the k best items that each user has not met, best first; the test events are held out."""
-    known, data, lines = planned.split.known, planned.interactions, list[tuple[str, str, float]]()
-    last = known.offsets[1:][np.diff(known.offsets) > 0] - 1
+def topk(history: Interactions, model: Any, k: int) -> Lines:
+    """Return the k best items that each user has not met in these events, best first."""
+    lines = list[tuple[str, str, float]]()
+    last = history.offsets[1:][np.diff(history.offsets) > 0] - 1
     for begin in range(0, len(last), CHUNK):
-        asked = queries(known, known.take(last[begin : begin + CHUNK]), maxlen=model.maxlen, device=torch.device("cpu"))
+        chunk = history.take(last[begin : begin + CHUNK])
+        asked = queries(history, chunk, maxlen=model.maxlen, device=CPU)
         scores = model.score(asked.users, asked.windows).clone()
         scores[:, PAD] = -torch.inf
         for row, user in enumerate(asked.users.tolist()):
-            seen = known.items[known.offsets[user] : known.offsets[user + 1]]
+            seen = history.items[history.offsets[user] : history.offsets[user + 1]]
             scores[row, torch.from_numpy(seen.astype(np.int64))] = -torch.inf
             best = scores[row].topk(min(k, int(scores[row].isfinite().sum())))
             lines += [
-                (str(data.user_ids[user]), str(data.item_ids[item]), float(score))
+                (str(history.user_ids[user]), str(history.item_ids[item]), float(score))
                 for score, item in zip(best.values.tolist(), best.indices.tolist(), strict=True)
             ]
     return lines
