@@ -131,11 +131,16 @@ def test_a_description_tells_the_times_as_dates(tmp_path: Path) -> None:
         return fact(data_report(["csv", f"dataset.path={file}", f"dataset.clock={clock}"]), "times")
 
     week = ("2024-07-09T08:57:51Z", "2024-07-16T00:00:00Z")
-    assert told(*week) == "seconds, 1720515471 to 1721088000 (2024-07-09 to 2024-07-16, if counted from 1970)"
+    assert told(*week) == "seconds, 2024-07-09 to 2024-07-16"
+    assert told("2024-07-09T08:57:51.5", "2024-07-16 00:00") == "milliseconds, 2024-07-09 to 2024-07-16"
+    assert told("1720515471", "1721088000") == (
+        "seconds, 1720515471 to 1721088000 (2024-07-09 to 2024-07-16, if counted from 1970)"
+    )
     milliseconds = told("1720515471492", "1721088000000", clock="millisecond")
     assert milliseconds.endswith("to 1721088000000 (2024-07-09 to 2024-07-16, if counted from 1970)")
     assert told("1720515471492") == "seconds, 1720515471492 to 1720515471492", "no date of this calendar"
-    assert told("2024-07-09").endswith("to 1720483200 (2024-07-09 to 2024-07-09, if in seconds from 1970)")
+    assert told("2024-07-09", "2024-07-10") == "whole days, 2024-07-09 to 2024-07-10"
+    assert told("1720483200", clock="day").endswith("(2024-07-09 to 2024-07-09, if in seconds from 1970)")
     assert told("5", "6", clock="order") == "none, only the order of each user's events"
 
 

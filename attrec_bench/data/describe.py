@@ -69,6 +69,8 @@ def _times(data: Interactions) -> str:
     if all(2 <= year < 9999 for year in years):  # what a datetime holds, with a year to spare
         first, last = (f"{EPOCH + timedelta(seconds=end // per_second):%Y-%m-%d}" for end in ends)
         counted = "in seconds" if data.clock == "day" else "counted"
+        if data.dated:
+            return f"{CLOCK_WORDS[data.clock]}, {first} to {last}"
         dates = f" ({first} to {last}, if {counted} from 1970)"
     return f"{CLOCK_WORDS[data.clock]}, {ends[0]} to {ends[1]}{dates}"
 

@@ -49,6 +49,7 @@ class Interactions:
     times   [E] int64, see clock            titles   [I+1] a readable name for each item, or None
     truth   known for generated data only   name     what the data set calls itself in records and tables
     clock   what the times are, see CLOCKS  removed  what was asked to be left out -> how many events that were
+    dated   whether the file wrote dates: then times count from 1970
     """
 
     users: Ints
@@ -61,6 +62,7 @@ class Interactions:
     name: str = ""
     clock: str = "second"
     removed: Mapping[str, int] = field(default_factory=dict)
+    dated: bool = False
 
     def __post_init__(self) -> None:
         """Check at birth what everything later relies on, and freeze the arrays."""

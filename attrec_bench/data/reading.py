@@ -70,7 +70,7 @@ def events(path: Path, columns: Columns, titles: str | None, min_rating: float |
     kept = columns if min_rating is None else _rated(path, columns, min_rating)
     named = None if titles is None else _titles(path.parent / titles)
     removed = len(columns.times) - len(kept.times)
-    made = replace(encode(kept.users, kept.items, kept.times, named), clock=columns.clock)
+    made = replace(encode(kept.users, kept.items, kept.times, named), clock=columns.clock, dated=columns.dated)
     return made if min_rating is None else replace(made, removed={f"min_rating={min_rating:g}": removed})
 
 

@@ -22,6 +22,9 @@ from attrec_bench.errors import InputError, shown
 DECIMALS = 9
 """The most that a time may have: nanoseconds."""
 
+NUMBER = "a number"
+"""The kind of a time that is not written as a date."""
+
 _ISO = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)"
     r"([T ](?P<time>\d\d:\d\d(:\d\d([.,](?P<part>\d+))?)?)( ?(?P<zone>Z|UTC|[+-]\d\d(:?\d\d)?))?)?",
@@ -58,10 +61,19 @@ def moment(where: str, cell: str) -> Moment:
     return read
 
 
-def settled(path: Path, read: Sequence[Moment]) -> tuple[NDArray[np.int64], str]:
-    """Moments [E] of one kind -> (times [E], what they are if a number counts seconds, one of ``CLOCKS``)."""
+class Settled(NamedTuple):
+    """Times [E], what they are if a number counts seconds, one of ``CLOCKS``, and whether they stood as dates."""
+
+    times: NDArray[np.int64]
+    clock: str
+    dated: bool
+
+
+def settled(path: Path, read: Sequence[Moment]) -> Settled:
+    """Moments [E] of one kind -> one column."""
+    dated = bool(read) and read[0].kind != NUMBER
     if read and read[0].kind == "a date":
-        return np.array([int(each.at) for each in read], dtype=np.int64), "day"
+        return Settled(np.array([int(each.at) for each in read], dtype=np.int64), "day", dated)
     decimals = max((_decimals(each.at) for each in read), default=0)
     unit = -(-decimals // 3)
     scaled = [int(each.at.scaleb(3 * unit, _EXACT)) for each in read]
@@ -71,18 +83,24 @@ def settled(path: Path, read: Sequence[Moment]) -> tuple[NDArray[np.int64], str]
         raise InputError(
             f"{path}: times with {decimals} decimals must fit 64 bits in {FINER[unit]}s, got {shown(f'{at:f}')}"
         )
-    return np.array(scaled, dtype=np.int64), FINER[unit]
+    return Settled(np.array(scaled, dtype=np.int64), FINER[unit], dated)
 
 
-def clock_of(asked: str, told: str, times: Ints) -> str:
+def clock_of(asked: str, told: str, times: Ints, *, dated: bool) -> str:
     """What times are of which the user says that they are ``asked`` and the file tells that they are ``told``.
 
     Dates are days, and fractions have made the unit finer. A time after the year 5000 is warned of: its unit is finer.
+    InputError for ISO 8601, ``dated``, of which the user says what only numbers leave open.
     """
+    if dated:
+        if asked in FINER[1:]:
+            raise InputError(
+                f"dataset.clock={asked} says what numbers count, and these times are ISO 8601, which tell their unit "
+                "themselves: leave dataset.clock out"
+            )
+        return told if asked in FINER else asked
     if asked not in FINER:
         return asked
-    if told not in FINER:
-        return told
     clock = FINER[min(FINER.index(asked) + FINER.index(told), len(FINER) - 1)]
     latest = float(np.abs(times, dtype=np.float64).max(initial=0)) / 1000.0 ** FINER.index(clock)
     if latest >= _YEAR_5138:
@@ -98,7 +116,7 @@ def clock_of(asked: str, told: str, times: Ints) -> str:
 def _number(text: str) -> Moment | None:
     try:
         fine = isfinite(float(text)) and "_" not in text  # Python alone reads 1_0 as 10
-        return Moment("a number", _EXACT.create_decimal(text)) if fine else None
+        return Moment(NUMBER, _EXACT.create_decimal(text)) if fine else None
     except (ValueError, ArithmeticError):
         return None
 
