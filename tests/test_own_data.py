@@ -13,6 +13,7 @@ from attrec_bench.errors import InputError
 from attrec_bench.recommend import recommend
 from attrec_bench.results.record import Record
 from attrec_bench.run import run
+from tests.test_cli import bench
 
 
 def refused(*arguments: str) -> str:
@@ -201,6 +202,20 @@ def test_a_file_in_place_of_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert refused(*arguments).endswith(
             f"for a file of your own: attrec-bench {verb} {layout} dataset.path={name} ..."
         )
+
+
+def test_a_relative_path_of_ones_own_yaml_counts_from_the_folder_that_one_works_in(tmp_path: Path) -> None:
+    own = tmp_path / "conf" / "dataset"
+    own.mkdir(parents=True)
+    (own / "shop.yaml").write_text("defaults:\n  - csv\nname: shop\npath: logs/shop.csv\n")
+    (own / "logs").mkdir()
+    (own / "logs" / "shop.csv").write_text(TEXTS["csv"])
+    done = bench("data", "shop", folder=tmp_path)
+    assert done.returncode == 1
+    assert f"got 'logs/shop.csv'; looked for {tmp_path / 'logs' / 'shop.csv'}" in done.stderr
+    (own / "logs").rename(tmp_path / "logs")
+    done = bench("data", "shop", folder=tmp_path)
+    assert fact(done.stdout, "items") == "5", done.stderr
 
 
 @pytest.mark.parametrize("separator", [";", r"\t", "|"])

@@ -62,7 +62,7 @@ def test_both_readers_agree(cells: list[str]) -> None:
         assert len({cell == "2024-07-09" for cell in cells}) == 2, "numbers and dates"
         return
     slow = columns._read_lines(Path("x"), data, layout)
-    assert (fast.times.tolist(), fast.clock) == (slow.times.tolist(), slow.clock)
+    assert (fast.times.tolist(), fast.clock, fast.dated) == (slow.times.tolist(), slow.clock, slow.dated)
 
 
 # 2024-07-09 08:57:51 UTC, by the calendar of the standard library

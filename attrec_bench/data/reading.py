@@ -17,6 +17,7 @@ from attrec_bench.data.lines import lines, no_nul, rows
 from attrec_bench.errors import InputError, require, shown
 
 _GZIP = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
 _BOM = b"\xef\xbb\xbf"
 _TITLE_SEPARATORS = {".item": ("|",), ".dat": ("::", "\t")}
 """Of files without a quoting rule, by suffix; else it is a csv. Of several the one that ends the first line's id."""
@@ -40,9 +41,20 @@ def _whole(path: Path) -> bytes:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{path}: not a whole gzip file: {error}") from error
+    elif data.startswith(_ZIP):
+        raise InputError(f"{path}: a zip archive or a spreadsheet, not a text: take the text out, or save it as csv")
+    elif path.suffix == ".gz" and not _is_text(data):  # a browser may have unpacked it and left the name
+        raise InputError(f"{path}: not a gzip file, whatever its name says: it must begin with bytes {_GZIP.hex(' ')}")
     while data.startswith(_BOM):  # each program that writes one may add another
         data = data.removeprefix(_BOM)
     return data
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        return "\0" not in data.decode()
+    except UnicodeDecodeError:
+        return False
 
 
 def missing(rule: str, given: str, places: list[Path]) -> InputError:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from attrec_bench.data.cells import with_a_point
 from attrec_bench.data.interactions import FINER, Ints
 from attrec_bench.errors import InputError, shown
 
@@ -30,6 +31,7 @@ _ISO = re.compile(
     r"([T ](?P<time>\d\d:\d\d(:\d\d([.,](?P<part>\d+))?)?)( ?(?P<zone>Z|UTC|[+-]\d\d(:?\d\d)?))?)?",
     re.ASCII,
 )
+_YEAR_LAST = re.compile(r"(\d{1,2})([./])(\d{1,2})\2(\d{4})(?!\d)", re.ASCII)
 _EXACT = Context(prec=10**6, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[Inexact, InvalidOperation])  # raises, never rounds
 _1970 = datetime(1970, 1, 1, tzinfo=UTC)
 _YEAR_5138 = 1e11
@@ -53,7 +55,8 @@ def moment(where: str, cell: str) -> Moment:
     found = _ISO.fullmatch(text)
     read = _date(found) if found else _number(text)
     if read is None:
-        raise InputError(f"{where}: time must be a number or an ISO 8601 date, got {shown(cell)}")
+        hint = _year_first(text) or with_a_point(text)
+        raise InputError(f"{where}: time must be a number or an ISO 8601 date, got {shown(cell)}{hint}")
     if not -(2**63) <= read.at < 2**63:
         raise InputError(f"{where}: time must be a number of 64 bits, got {shown(cell)}")
     if read.at != int(read.at) and _EXACT.remainder(read.at, _BILLIONTH):
@@ -132,6 +135,16 @@ def _date(found: re.Match[str]) -> Moment | None:
     seconds = Decimal(since.days * 86_400 + since.seconds)
     kind = "a date" if clock is None else "a date and time" if zone is None else "a date and time with its zone"
     return Moment(kind, seconds if part is None else _EXACT.add(seconds, Decimal(f"0.{part}")))
+
+
+def _year_first(text: str) -> str:
+    """What to write in place of 31.12.2023 or 12/31/2023, as the end of a message; nothing where there is no such."""
+    found = _YEAR_LAST.match(text)
+    if found is None:
+        return ""
+    day, mark, month, year = found.groups()
+    date = f"{year}-{month:0>2}-{day:0>2}" if mark == "." else f"{year}-MM-DD"  # of 1/2/2024 nobody knows the day
+    return f" (write {date}, with the year first)"
 
 
 def _decimals(at: Decimal) -> int:
