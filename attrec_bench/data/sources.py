@@ -14,7 +14,7 @@ import numpy as np
 
 from attrec_bench.data.columns import Layout, read_columns
 from attrec_bench.data.filters import core_of
-from attrec_bench.data.interactions import Interactions
+from attrec_bench.data.interactions import Interactions, lost
 from attrec_bench.data.lines import decode, of_a_csv, rows
 from attrec_bench.data.reading import content, events
 from attrec_bench.data.times import moment
@@ -54,7 +54,8 @@ def amazon_ratings(path: str | Path, *, core: int | None, titles: str | None, mi
     if not len(kept):
         raise InputError(f"core={core} leaves none of the {len(columns.times):,} events of {path}")
     made = events(Path(path), columns.take(kept), titles, min_rating)
-    return replace(made, removed={f"core={core}": len(columns.times) - len(kept), **made.removed})
+    removed, gone = len(columns.times) - len(kept), lost(users, items, kept)
+    return replace(made, removed={f"core={core}": removed, **made.removed}, lost={f"core={core}": gone, **made.lost})
 
 
 def pairs(path: str | Path, *, titles: str | None, min_rating: float | None) -> Interactions:

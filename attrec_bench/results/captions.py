@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from attrec_bench.data.describe import with_them
 from attrec_bench.results.draws import draws
 from attrec_bench.results.record import Record, text
 
@@ -92,8 +93,10 @@ def _headline(
 def _data(data: Mapping[str, Any], apart: Mapping[str, Any]) -> str:
     settings = f" with {', '.join(f'{key}={text(value)}' for key, value in apart.items())}" if apart else ""
     users, items, events = (f"{data[name]:,} {name}" for name in ("users", "items", "interactions"))
+    lost = data.get("lost", {})
     removed = "".join(
-        f"; {setting} left out {number:,} interactions" for setting, number in data.get("removed", {}).items()
+        f"; {setting} left out {number:,} interactions{with_them(lost.get(setting))}"
+        for setting, number in data.get("removed", {}).items()
     )
     return f"{data['name']}{settings} ({users}, {items}, {events}{removed})"
 
