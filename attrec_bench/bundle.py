@@ -12,6 +12,7 @@ import math
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,25 +42,36 @@ CLOSE = 1e-4
 Lines = list[tuple[str, str, float]]
 
 
-def export(runs: Path, run: str, out: Path, k: int, path: str | None, history: str = "known") -> str:
+def export(
+    runs: Path,
+    run: str,
+    out: Path,
+    k: int,
+    path: str | None,
+    history: str = "known",
+    titled: bool = False,
+    titles: str | None = None,
+) -> str:
     """Write the bundle of a recorded run, with the k best items of every user, and say so.
 
-    ``history`` says which events lists look back on, see ``recommend``; a bundle's are those before the test. Raises
-    InputError for a run that is not there and where the data are not those of the run.
+    ``history`` says which events lists look back on, and ``titles`` which file names the items, see ``recommend``;
+    ``titled`` lists end with these names. A bundle's look back on what stands before the test and hold ids alone.
+    Raises InputError for a run that is not there and where the data are not those of the run or have no titles.
     """
     require_choice("history", history, HISTORIES)
     if out.suffix not in (".tsv", ".zip"):
         raise InputError(f"out must end in .zip, a bundle, or in .tsv, the lists alone, got {str(out)!r}")
-    if out.suffix == ".zip" and history == "all":
-        raise InputError("history=all is for lists alone, out=lists.tsv: those of a bundle stand for the test's ranks")
+    if out.suffix == ".zip" and (history == "all" or titled):
+        asked = "history=all" if history == "all" else "titles=true"
+        raise InputError(f"{asked} is for lists alone, out=lists.tsv: those of a bundle stand for the test's ranks")
     folder = store.resolve(runs, run)
     record = store.read(folder)
-    planned = plan_of(record, path)
+    planned = plan_of(record, path, titles)
     events = history_of(planned, history)
     lines = topk(events, restored(folder, record, planned), k)
     notes = "".join(f"{line}\n" for line in about_changes(record, planned) + about_untrained(planned, events))
     lists = f"{k} items of each user, {looking_back(planned, events)}"
-    text = "\n".join([HEADER, *(f"{user}\t{item}\t{score:.9g}" for user, item, score in lines)]) + "\n"
+    text = as_text(lines, names_of(planned) if titled else None)
     if out.suffix == ".tsv":
         whole.write_text(out.resolve(), text)
         return f"wrote {out}: {lists}\n{notes}"
@@ -71,6 +83,20 @@ def export(runs: Path, run: str, out: Path, k: int, path: str | None, history: s
         bundle.writestr(TOPK, text)
     whole.write_bytes(out.resolve(), buffer.getvalue())
     return f"wrote {out}: run {record.identity[:16]}, {lists}\n{notes}"
+
+
+def names_of(planned: Plan) -> dict[str, str]:
+    """Return an item's id -> its title, on one line and without a tab; InputError where the data have none."""
+    data = planned.interactions
+    if data.titles is None:
+        raise InputError(f"titles=true needs titles, and {data.name} has none: name their file, dataset.titles=FILE")
+    return {item: " ".join(title.split()) for item, title in zip(data.item_ids, data.titles, strict=True)}
+
+
+def as_text(lines: Lines, names: Mapping[str, str] | None) -> str:
+    """Return lists as text with tabs, a header first; with ``names`` the title of each item last."""
+    rows = [[user, item, f"{score:.9g}", *([] if names is None else [names[item]])] for user, item, score in lines]
+    return "".join("\t".join(row) + "\n" for row in [[HEADER, *([] if names is None else ["title"])], *rows])
 
 
 def verify(file: Path, path: str | None) -> str:

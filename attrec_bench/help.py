@@ -90,7 +90,9 @@ attrec-bench export run=ID out=FILE [k=50] [runs=FOLDER]: a recorded run as one 
   out=bundle.zip      configuration, ranks, weights, the data's sum, each user's k best items; for attrec-bench verify
   out=lists.tsv       only the k best items of each user: user_id, item_id, score
   history=known|all   what lists look back on: what stands before the test, or all events, for what to show today
+  titles=true         lists end with a column of the items' titles
   dataset.path=FILE   where the run's data lie now, if not where they lay
+  dataset.titles=FILE what the items are called, if not what the run's own file says: then titles=true
   trust=PKG.CLASS     the run's model is this class of yours or of somebody else, whose code may be run
 """
 

@@ -155,7 +155,8 @@ def export_verb(arguments: list[str]) -> None:
         return
     from attrec_bench.bundle import export
 
-    given = only(pairs(arguments), ("run", "out", "k", "history", "runs", "dataset.path", "trust"))
+    keys = ("run", "out", "k", "history", "titles", "runs", "dataset.path", "dataset.titles", "trust")
+    given = only(pairs(arguments), keys)
     trust(given)
     for key in ("run", "out"):
         if key not in given:
@@ -164,7 +165,9 @@ def export_verb(arguments: list[str]) -> None:
     if not k.isdecimal() or int(k) < 1:
         raise InputError(f"k must be a whole number of at least 1, got {k!r}")
     runs = runs_folder(given.get("runs"))
-    where = (given.get("dataset.path"), given.get("history", "known"))
+    named = given.get("dataset.titles")
+    require_choice("titles", titled := given.get("titles", "false" if named is None else "true"), ("true", "false"))
+    where = (given.get("dataset.path"), given.get("history", "known"), titled == "true", named)
     print(export(runs, given["run"], Path(given["out"]), int(k), *where), end="")
 
 

@@ -136,3 +136,28 @@ def test_history_on_the_command_line(tmp_path: Path) -> None:
     done = bench("export", f"run={record.identity[:12]}", "out=lists.tsv", "history=all", folder=tmp_path)
     assert "looking back on all 23 events (3 from the test on included)" in done.stdout, done.stderr
     assert [item for user, item, _ in read_topk(tmp_path / "lists.tsv") if user == "bob"] == ["a"]
+
+
+def test_lists_end_with_titles_where_that_is_asked_for(tmp_path: Path) -> None:
+    _, record = recorded(tmp_path, "popularity")
+    (tmp_path / "names.csv").write_text('a,"Anvil,\tsmall\nand old"\nh,Harp\n')
+    given, named = ["export", f"run={record.identity[:12]}", "out=lists.tsv"], "dataset.titles=names.csv"
+
+    def rows(*words: str) -> list[list[str]]:
+        done = bench(*given, *words, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return [line.split("\t") for line in (tmp_path / "lists.tsv").read_text().splitlines()]
+
+    plain = rows()
+    assert plain[0] == ["user_id", "item_id", "score"]
+    assert rows(named, "titles=false") == plain
+    titles = {"item_id": "title", "a": "Anvil, small and old", "h": "Harp"}
+    assert rows(named) == rows(named, "titles=true") == [[*row, titles.get(row[1], row[1])] for row in plain]
+    for words, said in (
+        (["titles=true"], "titles=true needs titles, and csv has none: name their file, dataset.titles=FILE"),
+        (["out=bundle.zip", named], "titles=true is for lists alone, out=lists.tsv"),
+        (["titles=yes"], "titles must be one of true, false, got 'yes'"),
+    ):
+        done = bench(*given, *words, folder=tmp_path)
+        assert done.returncode == 1
+        assert said in done.stderr
