@@ -12,18 +12,20 @@ import math
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from attrec_bench.data.interactions import PAD
-from attrec_bench.errors import InputError, require
+from attrec_bench.data.interactions import PAD, Interactions
+from attrec_bench.errors import InputError, require, require_choice
 from attrec_bench.evaluation.metrics import means
 from attrec_bench.evaluation.ranks import queries
+from attrec_bench.history import HISTORIES, about_untrained, history_of, looking_back
 from attrec_bench.plan import Plan
-from attrec_bench.recommend import about_changes, plan_of, restored
+from attrec_bench.recommend import CPU, about_changes, plan_of, restored
 from attrec_bench.results import store, whole
 from attrec_bench.results.record import Record
 from attrec_bench.run import WEIGHTS, scored
@@ -40,22 +42,39 @@ CLOSE = 1e-4
 Lines = list[tuple[str, str, float]]
 
 
-def export(runs: Path, run: str, out: Path, k: int, path: str | None) -> str:
+def export(
+    runs: Path,
+    run: str,
+    out: Path,
+    k: int,
+    path: str | None,
+    history: str = "known",
+    titled: bool = False,
+    titles: str | None = None,
+) -> str:
     """Write the bundle of a recorded run, with the k best items of every user, and say so.
 
-    Raises InputError for a run that is not there and where the data are not those of the run.
+    ``history`` says which events lists look back on, and ``titles`` which file names the items, see ``recommend``;
+    ``titled`` lists end with these names. A bundle's look back on what stands before the test and hold ids alone.
+    Raises InputError for a run that is not there and where the data are not those of the run or have no titles.
     """
+    require_choice("history", history, HISTORIES)
     if out.suffix not in (".tsv", ".zip"):
         raise InputError(f"out must end in .zip, a bundle, or in .tsv, the lists alone, got {str(out)!r}")
+    if out.suffix == ".zip" and (history == "all" or titled):
+        asked = "history=all" if history == "all" else "titles=true"
+        raise InputError(f"{asked} is for lists alone, out=lists.tsv: those of a bundle stand for the test's ranks")
     folder = store.resolve(runs, run)
     record = store.read(folder)
-    planned = plan_of(record, path)
-    lines = topk(planned, restored(folder, record, planned), k)
-    notes = "".join(f"{line}\n" for line in about_changes(record, planned))
-    text = "\n".join([HEADER, *(f"{user}\t{item}\t{score:.9g}" for user, item, score in lines)]) + "\n"
+    planned = plan_of(record, path, titles)
+    events = history_of(planned, history)
+    lines = topk(events, restored(folder, record, planned), k)
+    notes = "".join(f"{line}\n" for line in about_changes(record, planned) + about_untrained(planned, events))
+    lists = f"{k} items of each user, {looking_back(planned, events)}"
+    text = as_text(lines, names_of(planned) if titled else None)
     if out.suffix == ".tsv":
         whole.write_text(out.resolve(), text)
-        return f"wrote {out}: {k} items of each user\n{notes}"
+        return f"wrote {out}: {lists}\n{notes}"
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name in (store.RECORD, store.RANKS, WEIGHTS):
@@ -63,7 +82,21 @@ def export(runs: Path, run: str, out: Path, k: int, path: str | None) -> str:
                 bundle.write(folder / name, name)
         bundle.writestr(TOPK, text)
     whole.write_bytes(out.resolve(), buffer.getvalue())
-    return f"wrote {out}: run {record.identity[:16]}, {k} items of each user\n{notes}"
+    return f"wrote {out}: run {record.identity[:16]}, {lists}\n{notes}"
+
+
+def names_of(planned: Plan) -> dict[str, str]:
+    """Return an item's id -> its title, on one line and without a tab; InputError where the data have none."""
+    data = planned.interactions
+    if data.titles is None:
+        raise InputError(f"titles=true needs titles, and {data.name} has none: name their file, dataset.titles=FILE")
+    return {item: " ".join(title.split()) for item, title in zip(data.item_ids, data.titles, strict=True)}
+
+
+def as_text(lines: Lines, names: Mapping[str, str] | None) -> str:
+    """Return lists as text with tabs, a header first; with ``names`` the title of each item last."""
+    rows = [[user, item, f"{score:.9g}", *([] if names is None else [names[item]])] for user, item, score in lines]
+    return "".join("\t".join(row) + "\n" for row in [[HEADER, *([] if names is None else ["title"])], *rows])
 
 
 def verify(file: Path, path: str | None) -> str:
@@ -89,7 +122,7 @@ def verify(file: Path, path: str | None) -> str:
         check_ranks(record, planned, model)
         said.append("scored again with its weights: every rank is the recorded one")
         lines = read_topk(folder / TOPK)
-        check_topk(lines, topk(planned, model, most_of(lines)))
+        check_topk(lines, topk(planned.split.known, model, most_of(lines)))
         return "\n".join([*said, f"scored again: the {len(lines)} lines of {TOPK} are its best items"]) + "\n"
 
 
@@ -158,20 +191,21 @@ def most_of(lines: Lines) -> int:
 
 
 @torch.inference_mode()
-def topk(planned: Plan, model: Any, k: int) -> Lines:
-    """Return the k best items that each user has not met, best first; the test events are held out."""
-    known, data, lines = planned.split.known, planned.interactions, list[tuple[str, str, float]]()
-    last = known.offsets[1:][np.diff(known.offsets) > 0] - 1
+def topk(history: Interactions, model: Any, k: int) -> Lines:
+    """Return the k best items that each user has not met in these events, best first."""
+    lines = list[tuple[str, str, float]]()
+    last = history.offsets[1:][np.diff(history.offsets) > 0] - 1
     for begin in range(0, len(last), CHUNK):
-        asked = queries(known, known.take(last[begin : begin + CHUNK]), maxlen=model.maxlen, device=torch.device("cpu"))
+        chunk = history.take(last[begin : begin + CHUNK])
+        asked = queries(history, chunk, maxlen=model.maxlen, device=CPU)
         scores = model.score(asked.users, asked.windows).clone()
         scores[:, PAD] = -torch.inf
         for row, user in enumerate(asked.users.tolist()):
-            seen = known.items[known.offsets[user] : known.offsets[user + 1]]
+            seen = history.items[history.offsets[user] : history.offsets[user + 1]]
             scores[row, torch.from_numpy(seen.astype(np.int64))] = -torch.inf
             best = scores[row].topk(min(k, int(scores[row].isfinite().sum())))
             lines += [
-                (str(data.user_ids[user]), str(data.item_ids[item]), float(score))
+                (str(history.user_ids[user]), str(history.item_ids[item]), float(score))
                 for score, item in zip(best.values.tolist(), best.indices.tolist(), strict=True)
             ]
     return lines

@@ -67,6 +67,8 @@ attrec-bench recommend run=ID user=USER [k=10] [runs=FOLDER]: the k items that a
 
   run=ID              the start of a run's identity, as `run` prints it
   user=USER           the user's original id; for all users at once: attrec-bench export run=ID out=lists.tsv k=10
+  history=known       look back on what stands before the test, as the test did: the test event is held out and may
+                      be listed; history=all: on all the user's events, for what to show today. Nothing is trained anew
   dataset.path=FILE   where the run's data lie now, if not where they lay
   dataset.titles=FILE what the items are called: a csv of an item's id and its title
   trust=PKG.CLASS     the run's model is this class of yours or of somebody else, whose code may be run
@@ -89,7 +91,10 @@ attrec-bench export run=ID out=FILE [k=50] [runs=FOLDER]: a recorded run as one 
 
   out=bundle.zip      configuration, ranks, weights, the data's sum, each user's k best items; for attrec-bench verify
   out=lists.tsv       only the k best items of each user: user_id, item_id, score
+  history=known|all   what lists look back on: what stands before the test, or all events, for what to show today
+  titles=true         lists end with a column of the items' titles
   dataset.path=FILE   where the run's data lie now, if not where they lay
+  dataset.titles=FILE what the items are called, if not what the run's own file says: then titles=true
   trust=PKG.CLASS     the run's model is this class of yours or of somebody else, whose code may be run
 """
 

@@ -18,8 +18,9 @@ from attrec_bench.configuration import composed
 from attrec_bench.contract import Counter
 from attrec_bench.data.interactions import PAD, Interactions
 from attrec_bench.data.reading import titled
-from attrec_bench.errors import InputError
+from attrec_bench.errors import InputError, require_choice
 from attrec_bench.evaluation.ranks import queries
+from attrec_bench.history import HISTORIES, about_untrained, history_of, looking_back, trained_on
 from attrec_bench.outside import files_of, is_own, shown
 from attrec_bench.plan import Plan, build, class_of, plan
 from attrec_bench.results import store
@@ -42,22 +43,29 @@ UNFILTERED = {
 log = logging.getLogger(__name__)
 
 
-def recommend(runs: Path, run: str, user: str, k: int, path: str | None, titles: str | None = None) -> str:
+def recommend(
+    runs: Path, run: str, user: str, k: int, path: str | None, titles: str | None = None, history: str = "known"
+) -> str:
     """Runs folder, start of a run's identity, a user's original id -> lines of text.
 
-    ``path`` says where the run's data lie now, if not where they lay, and ``titles`` which file names its items, if not
-    the one that the run was given. Raises InputError for a run or a user that is not there, and when the data are not
-    those of the run.
+    ``path`` says where the run's data lie now, if not where they lay, ``titles`` which file names its items, if not
+    the one that the run was given, and ``history`` (``HISTORIES``) which events the model looks back on. Raises
+    InputError for a run or a user that is not there, and when the data are not those of the run.
     """
+    require_choice("history", history, HISTORIES)
     folder = store.resolve(runs, run)
     record = store.read(folder)
     planned = plan_of(record, path, titles)
     if user not in planned.interactions.user_ids:
         raise InputError(_not_there(record, path, planned.interactions, user))
     index = user_index(planned.interactions, user)
-    if not (planned.split.known.users == index).any():
-        raise InputError(f"user {user!r} has no event before the test, so there is nothing to recommend from")
-    return text(record, planned, restored(folder, record, planned), index, k)
+    events = history_of(planned, history)
+    if not (events.users == index).any():
+        raise InputError(
+            f"user {user!r} has no event before the test, so there is nothing to recommend from; "
+            "history=all looks back on all events"
+        )
+    return text(record, planned, restored(folder, record, planned), events, index, k)
 
 
 def restored(folder: Path, record: Record, planned: Plan) -> Any:
@@ -67,7 +75,7 @@ def restored(folder: Path, record: Record, planned: Plan) -> Any:
     """
     model: Any = planned.build_model()
     if isinstance(model, Counter):
-        model.fit((planned.split.refit() if record.config["protocol"]["refit"] else planned.split).train)
+        model.fit(trained_on(planned))
     if (folder / WEIGHTS).is_file():
         weights = torch.load(store.checked_file(folder, WEIGHTS), weights_only=True)
         try:
@@ -184,19 +192,21 @@ def _not_there(record: Record, path: str | None, data: Interactions, user: str) 
 
 
 @torch.inference_mode()
-def text(record: Record, planned: Plan, model: Any, user: int, k: int) -> str:
+def text(record: Record, planned: Plan, model: Any, history: Interactions, user: int, k: int) -> str:
     """Return the lines: the window with its attention, then the k best unseen items with their scores."""
-    known, data = planned.split.known, planned.interactions
-    asked = queries(known, known.take(np.flatnonzero(known.users == user)[-1:]), maxlen=model.maxlen, device=CPU)
+    own, data = history.users == user, planned.interactions
+    asked = queries(history, history.take(np.flatnonzero(own)[-1:]), maxlen=model.maxlen, device=CPU)
     scores = model.score(asked.users, asked.windows)[0].clone()
-    scores[torch.from_numpy(known.items[known.users == user].astype(np.int64))] = -torch.inf
+    scores[torch.from_numpy(history.items[own].astype(np.int64))] = -torch.inf
     scores[PAD] = -torch.inf
     best = scores.topk(min(k, int(scores.isfinite().sum())))
     lines = [f"{record.model} ({record.identity[:16]}) on {record.data['name']}, user {data.user_ids[user]}"]
-    lines += about_changes(record, planned)
+    lines += about_changes(record, planned) + about_untrained(planned, history.take(own))
     if model.maxlen:
         lines += window_lines(data, model, asked.windows)
-    lines.append(f"the {len(best.values)} best items that the user has not met (the test event is held out):")
+    lines.append(
+        f"the {len(best.values)} best items that the user has not met, {looking_back(planned, history, user)}:"
+    )
     for place, (score, item) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True), 1):
         lines.append(f"{place:>4}  {score:>10.4f}  {title(data, item)}")
     return "\n".join(lines) + "\n"

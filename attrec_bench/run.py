@@ -125,6 +125,7 @@ def trained(planned: Plan, command: str, place: checkpoint.Place) -> tuple[Score
             "interactions": len(data),
             "clock": data.clock,
             "removed": dict(data.removed),
+            "lost": {setting: list(each) for setting, each in data.lost.items()},
             "audit": footnote(audit(data, split.refit() if planned.config["protocol"]["refit"] else split)),
         },
         code=planned.code,

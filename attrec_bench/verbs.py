@@ -106,7 +106,7 @@ def recommend_verb(arguments: list[str]) -> None:
         return
     from attrec_bench.recommend import recommend
 
-    given = only(pairs(arguments), ("run", "user", "k", "runs", "dataset.path", "dataset.titles", "trust"))
+    given = only(pairs(arguments), ("run", "user", "k", "history", "runs", "dataset.path", "dataset.titles", "trust"))
     trust(given)
     for key in ("run", "user"):
         if key not in given:
@@ -115,7 +115,7 @@ def recommend_verb(arguments: list[str]) -> None:
     if not k.isdigit() or int(k) < 1:
         raise InputError(f"k must be a whole number of at least 1, got {k!r}")
     runs = runs_folder(given.get("runs"))
-    where = (given.get("dataset.path"), given.get("dataset.titles"))
+    where = (given.get("dataset.path"), given.get("dataset.titles"), given.get("history", "known"))
     print(recommend(runs, given["run"], given["user"], int(k), *where), end="")
 
 
@@ -161,7 +161,8 @@ def export_verb(arguments: list[str]) -> None:
         return
     from attrec_bench.bundle import export
 
-    given = only(pairs(arguments), ("run", "out", "k", "runs", "dataset.path", "trust"))
+    keys = ("run", "out", "k", "history", "titles", "runs", "dataset.path", "dataset.titles", "trust")
+    given = only(pairs(arguments), keys)
     trust(given)
     for key in ("run", "out"):
         if key not in given:
@@ -170,7 +171,10 @@ def export_verb(arguments: list[str]) -> None:
     if not k.isdecimal() or int(k) < 1:
         raise InputError(f"k must be a whole number of at least 1, got {k!r}")
     runs = runs_folder(given.get("runs"))
-    print(export(runs, given["run"], Path(given["out"]), int(k), given.get("dataset.path")), end="")
+    named = given.get("dataset.titles")
+    require_choice("titles", titled := given.get("titles", "false" if named is None else "true"), ("true", "false"))
+    where = (given.get("dataset.path"), given.get("history", "known"), titled == "true", named)
+    print(export(runs, given["run"], Path(given["out"]), int(k), *where), end="")
 
 
 def verify_verb(arguments: list[str]) -> None:

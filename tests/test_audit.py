@@ -84,11 +84,14 @@ def test_the_footnote_is_plain_and_small() -> None:
 
 @pytest.mark.parametrize("clock", CLOCKS)
 def test_the_table_is_aligned(clock: str) -> None:
-    data = dataclasses.replace(made(EVENTS, clock), removed={"k_core=5": 1234})
+    data = dataclasses.replace(made(EVENTS, clock), removed={"k_core=5": 1234}, lost={"k_core=5": (1, 2000)})
     lines = told(audit(data, split(data)), data).splitlines()
     starts = {len(line) - len(line[line.index("  ") :].lstrip()) for line in lines}
     assert len(starts) == 1, "all values begin in one column"
-    assert any(line.startswith("left out by k_core=5") and line.endswith("1,234 events") for line in lines)
+    assert any(
+        line.startswith("left out by k_core=5") and line.endswith("1,234 events and with them 1 user and 2,000 items")
+        for line in lines
+    )
 
 
 def test_a_split_without_a_test_is_a_bug() -> None:

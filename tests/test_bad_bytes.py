@@ -173,13 +173,13 @@ def test_pandas_and_the_line_by_line_reader_agree(
         (
             "movies.csv",
             b'movieId,title\n9,"Heat\n10,B\n',
-            ", line 2: not a csv row: unexpected end of data, got '9,\"Heat'",
+            ", line 2: not a csv row: the quote that opens here must be closed, got '9,\"Heat'",
         ),
         ("movies.csv", b'9,"Heat"!\n10,"B"\n', ", line 1: not a csv row: ',' expected after '\"', got '9,\"Heat\"!'"),
         (
             "movies.csv",
             b"9," + 200_000 * b"x",
-            ", line 1: not a csv row: field larger than field limit (131072), got '9,xx",
+            ", line 1: not a csv row: a value must have at most 131,072 characters, got '9,xx",
         ),
     ],
     ids=["open", "after the quote", "too long"],

@@ -119,7 +119,12 @@ def test_low_ratings_are_counted(file: Path, source: Source, data: st.DataObject
     read = source.read(file, min_rating=3)
     assert [event[:2] for event in told(read)] == [event[:2] for event in kept]
     assert read.removed == {"min_rating=3": len(rows) - len(kept)}
-    assert described(read, "left out by min_rating=3") == f"{len(rows) - len(kept)} interactions"
+    users, items = (len({event[at] for event in source.events(rows)} - {event[at] for event in kept}) for at in (0, 1))
+    assert read.lost == {"min_rating=3": (users, items)}
+    words = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((users, "user"), (items, "item")) if n]
+    assert described(read, "left out by min_rating=3") == " and with them ".join(
+        [f"{len(rows) - len(kept)} interactions", *filter(None, [" and ".join(words)])]
+    )
 
 
 # Lines ----------------------------------------------------------------------------------------------------------------

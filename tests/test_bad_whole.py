@@ -23,7 +23,11 @@ from tests.small import batches_of
     ("verb", "content", "message"),
     [
         (["data", "csv"], "a,b,1\na,c,noon\n", "line 3: time must be a number or an ISO 8601 date, got 'noon'"),
-        (["run", "dataset=csv"], 'a,"b,1\na,c,2\n', "line 2: not a csv row: unexpected end of data, got 'a,\"b,1'"),
+        (
+            ["run", "dataset=csv"],
+            'a,"b,1\na,c,2\n',
+            "line 2: not a csv row: the quote that opens here must be closed, got 'a,\"b,1'",
+        ),
     ],
     ids=["data", "run"],
 )

@@ -73,10 +73,12 @@ AUDIT = {"tied_events": 0.758, "tied_users": 0.44, "repeats": 0.25, "unseen_test
 
 def test_the_caption_says_what_the_data_cannot_tell() -> None:
     facts = {"clock": "day", "removed": {"min_rating=3": 17480, "k_core=5": 2}, "audit": AUDIT}
+    facts["lost"] = {"min_rating=3": [0, 0], "k_core=5": [1, 2000]}
     newer, older = make_record(data=facts), make_record(seed=1)
     for caption in (one([newer, older]).caption, one([older, newer]).caption):
         for said in (
-            "100,000 interactions; min_rating=3 left out 17,480 interactions; k_core=5 left out 2 interactions)",
+            "100,000 interactions; min_rating=3 left out 17,480 interactions; k_core=5 left out 2 interactions "
+            "and with them 1 user and 2,000 items)",
             "Events of one day stand in the order of the file",
             "of several in a user's last day the last counts",
             "75.8% of the events share their time with another of the same user, and so does the last of 44.0% of the",

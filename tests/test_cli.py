@@ -132,7 +132,7 @@ def test_from_runs_to_a_table_and_a_recommendation(tmp_path: Path) -> None:
     told = bench("recommend", f"run={run}", "user=1", "k=3", folder=tmp_path)
     assert told.returncode == 0, told.stderr
     assert "%" in told.stdout
-    best = told.stdout.split("held out):\n")[1].splitlines()
+    best = told.stdout[told.stdout.index("best items") :].splitlines()[1:]
     assert [line.split()[0] for line in best] == ["1", "2", "3"]
 
 

@@ -37,7 +37,7 @@ CORE = [(1, 5, 0), (1, 6, 1), (2, 5, 0), (2, 6, 1)]
 def test_the_core_goes_on_until_nothing_falls_away() -> None:
     data = filtered(made(CHAIN), filters(k_core=2))
     assert left(data) == CORE
-    assert data.removed == {"k_core=2": 3}
+    assert (data.removed, data.lost) == ({"k_core=2": 3}, {"k_core=2": (1, 2)})
     assert (data.user_ids.tolist(), data.item_ids.tolist()) == (["1", "2"], ["", "5", "6"])
 
 
@@ -47,6 +47,7 @@ def test_a_minimum_is_one_pass() -> None:
     both = filtered(made(CHAIN), filters(min_item_events=2, min_user_events=3))
     assert left(both) == CHAIN[:3], "users are counted before items go"
     assert both.removed == {"min_user_events=3 min_item_events=2": 4}
+    assert both.lost == {"min_user_events=3 min_item_events=2": (2, 1)}, "user 1 stays, without item 9"
 
 
 def test_duplicates() -> None:
@@ -67,6 +68,7 @@ def test_duplicates_go_before_events_are_counted() -> None:
     data = filtered(made(repeated), filters(duplicates="first", min_user_events=2))
     assert left(data) == repeated[2:]
     assert data.removed == {"duplicates=first": 1, "min_user_events=2": 1}
+    assert data.lost == {"duplicates=first": (0, 0), "min_user_events=2": (1, 1)}
 
 
 def test_titles_follow_their_items() -> None:
@@ -136,6 +138,8 @@ def test_nothing_is_lost_unsaid(events: list[Event], duplicates: str, user: int,
     except InputError:
         return  # nothing was left, which it says: test_wrong_values
     assert len(data) + sum(data.removed.values()) == len(events)
+    for own, ids in enumerate((data.n_users, data.n_items)):
+        assert ids + sum(each[own] for each in data.lost.values()) == len({event[own] for event in events})
     assert set(left(data)) <= set(events)
     assert set(np.unique(data.users)) == set(range(data.n_users))
     assert set(np.unique(data.items)) == set(range(1, data.n_items + 1))

@@ -52,10 +52,11 @@ def test_the_core_of_a_whole_category(tmp_path: Path) -> None:
     path = write(tmp_path, "r.csv", "".join(f"{user},{item},{rating},{time}\n" for user, item, rating, time in rows))
     data = read_ratings(path, core=2)
     assert events(data) == [("a", "x", 0), ("a", "y", 1), ("b", "x", 2), ("b", "y", 4)]
-    assert data.removed == {"core=2": 1}
+    assert (data.removed, data.lost) == ({"core=2": 1}, {"core=2": (1, 1)})
     rated = read_ratings(path, core=2, min_rating=3)
     assert events(rated) == [("a", "x", 0), ("b", "x", 2), ("b", "y", 4)], "the core counts low ratings too"
     assert rated.removed == {"core=2": 1, "min_rating=3": 1}
+    assert rated.lost == {"core=2": (1, 1), "min_rating=3": (0, 0)}
     with pytest.raises(InputError, match="core=3 leaves none of the 5 events"):
         read_ratings(path, core=3)
 

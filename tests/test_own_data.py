@@ -13,6 +13,7 @@ from attrec_bench.errors import InputError
 from attrec_bench.recommend import recommend
 from attrec_bench.results.record import Record
 from attrec_bench.run import run
+from tests.test_cli import bench
 
 
 def refused(*arguments: str) -> str:
@@ -131,11 +132,16 @@ def test_a_description_tells_the_times_as_dates(tmp_path: Path) -> None:
         return fact(data_report(["csv", f"dataset.path={file}", f"dataset.clock={clock}"]), "times")
 
     week = ("2024-07-09T08:57:51Z", "2024-07-16T00:00:00Z")
-    assert told(*week) == "seconds, 1720515471 to 1721088000 (2024-07-09 to 2024-07-16, if counted from 1970)"
+    assert told(*week) == "seconds, 2024-07-09 to 2024-07-16"
+    assert told("2024-07-09T08:57:51.5", "2024-07-16 00:00") == "milliseconds, 2024-07-09 to 2024-07-16"
+    assert told("1720515471", "1721088000") == (
+        "seconds, 1720515471 to 1721088000 (2024-07-09 to 2024-07-16, if counted from 1970)"
+    )
     milliseconds = told("1720515471492", "1721088000000", clock="millisecond")
     assert milliseconds.endswith("to 1721088000000 (2024-07-09 to 2024-07-16, if counted from 1970)")
     assert told("1720515471492") == "seconds, 1720515471492 to 1720515471492", "no date of this calendar"
-    assert told("2024-07-09").endswith("to 1720483200 (2024-07-09 to 2024-07-09, if in seconds from 1970)")
+    assert told("2024-07-09", "2024-07-10") == "whole days, 2024-07-09 to 2024-07-10"
+    assert told("1720483200", clock="day").endswith("(2024-07-09 to 2024-07-09, if in seconds from 1970)")
     assert told("5", "6", clock="order") == "none, only the order of each user's events"
 
 
@@ -196,6 +202,20 @@ def test_a_file_in_place_of_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert refused(*arguments).endswith(
             f"for a file of your own: attrec-bench {verb} {layout} dataset.path={name} ..."
         )
+
+
+def test_a_relative_path_of_ones_own_yaml_counts_from_the_folder_that_one_works_in(tmp_path: Path) -> None:
+    own = tmp_path / "conf" / "dataset"
+    own.mkdir(parents=True)
+    (own / "shop.yaml").write_text("defaults:\n  - csv\nname: shop\npath: logs/shop.csv\n")
+    (own / "logs").mkdir()
+    (own / "logs" / "shop.csv").write_text(TEXTS["csv"])
+    done = bench("data", "shop", folder=tmp_path)
+    assert done.returncode == 1
+    assert f"got 'logs/shop.csv'; looked for {tmp_path / 'logs' / 'shop.csv'}" in done.stderr
+    (own / "logs").rename(tmp_path / "logs")
+    done = bench("data", "shop", folder=tmp_path)
+    assert fact(done.stdout, "items") == "5", done.stderr
 
 
 @pytest.mark.parametrize("separator", [";", r"\t", "|"])

@@ -162,15 +162,16 @@ def test_git_state_of_a_clean_a_dirty_and_a_foreign_folder(tmp_path: Path) -> No
     git(tmp_path, "commit", "-m", "two")
     head = git(tmp_path, "rev-parse", "HEAD")
     assert machine.git_state(inner) == {"commit": head, "dirty": False}
-    for name in ("package", "baselines", "conf", "sweeps"):
+    for name in ("package", "baselines"):
         new = tmp_path / name / "deep" / "new.py"
         new.parent.mkdir(parents=True)
         new.write_text("2")
         assert machine.git_state(inner) == {"commit": head, "dirty": True}, name
         new.unlink()
     (tmp_path / "report.html").write_text("a new file that no run reads")
-    (tmp_path / "notes").mkdir()
-    (tmp_path / "notes" / "new.py").write_text("2")
+    for own in ("mymodels.py", "my.csv", "notes/new.py", "conf/dataset/mine.yaml", "sweeps/mine.yaml"):
+        (tmp_path / own).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / own).write_text("2")
     assert machine.git_state(inner) == {"commit": head, "dirty": False}
     (tmp_path / "readme").write_text("another text")  # tracked
     assert machine.git_state(inner) == {"commit": head, "dirty": True}

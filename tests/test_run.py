@@ -74,6 +74,7 @@ def test_a_record_keeps_what_was_left_out_and_what_the_data_cannot_tell(tmp_path
     config = composed([*own_file(tmp_path), "dataset.min_user_events=2", "dataset.clock=day", f"runs={tmp_path}"])
     record, _ = run(config, "popularity", "attrec-bench run")
     assert (record.data["clock"], record.data["removed"]) == ("day", {"min_user_events=2": 1})
+    assert store.read_all(tmp_path)[0].data["lost"] == {"min_user_events=2": [1, 0]}
     assert record.data["audit"] == {
         "tied_events": 1.0,  # each event shares its day with one other
         "tied_users": 1.0,

@@ -62,7 +62,7 @@ def test_both_readers_agree(cells: list[str]) -> None:
         assert len({cell == "2024-07-09" for cell in cells}) == 2, "numbers and dates"
         return
     slow = columns._read_lines(Path("x"), data, layout)
-    assert (fast.times.tolist(), fast.clock) == (slow.times.tolist(), slow.clock)
+    assert (fast.times.tolist(), fast.clock, fast.dated) == (slow.times.tolist(), slow.clock, slow.dated)
 
 
 # 2024-07-09 08:57:51 UTC, by the calendar of the standard library
@@ -183,10 +183,26 @@ def test_a_finer_unit_under_seconds_is_warned_of(file: Path, unit: str, caplog: 
     )
 
 
+@pytest.mark.parametrize("cell", ["2024-07-09", "2024-07-09T08:57:51Z", "2024-07-09 08:57:51.492"])
+@pytest.mark.parametrize("unit", ["millisecond", "microsecond", "nanosecond"])
+def test_a_finer_unit_is_not_said_of_dates(file: Path, cell: str, unit: str) -> None:
+    with pytest.raises(InputError) as caught:
+        own(file, [cell, cell], unit)
+    assert str(caught.value) == (
+        f"dataset.clock={unit} says what numbers count, and these times are ISO 8601, which tell their unit "
+        "themselves: leave dataset.clock out"
+    )
+
+
+def test_a_date_after_the_year_5000_is_one(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert own(file, ["9000-01-01T00:00:00Z"], "second").clock == "second"
+    assert not caplog.records
+
+
 def test_fractions_of_milliseconds_are_microseconds_and_what_is_no_clock_stays(file: Path) -> None:
     assert own(file, [f"{MOMENT}492.5"], "millisecond").clock == "microsecond"
     for clock in ("day", "relative day", "order"):
         assert own(file, ["1.5", "2"], clock).clock == clock
         assert own(file, ["2024-07-09"], clock).clock == clock
-    assert clock_of("second", "second", np.array([], dtype=np.int64)) == "second"
+    assert clock_of("second", "second", np.array([], dtype=np.int64), dated=False) == "second"
     assert Decimal(int(read(file, [f"{MOMENT}492.5"]).times[0])) == Decimal(f"{MOMENT}492.5") * 1000

@@ -7,7 +7,7 @@ because pandas does not say which line was wrong. Shapes: E events.
 import re
 import warnings
 from csv import QUOTE_MINIMAL, QUOTE_NONE
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from attrec_bench.data.cells import LONGEST_ID, checked_id, checked_number, present
 from attrec_bench.data.interactions import Ints, Mask
 from attrec_bench.data.lines import Faults, decode, rows
-from attrec_bench.data.times import Moment, moment, settled
+from attrec_bench.data.times import NUMBER, Moment, Settled, moment, settled
 from attrec_bench.errors import InputError, shown
 
 _PLAIN_ID = re.compile(r"0|-?[1-9][0-9]{0,18}")  # "007" is a text: as a number it would lose its zeros
@@ -54,7 +54,8 @@ class Layout:
 class Columns:
     """E events in file order: ids [E] as int64 where all are whole numbers, else as text; ratings [E] or None.
 
-    ``clock`` is what ``times`` are if a number in the file counts seconds, see ``times.settled``.
+    ``clock`` is what ``times`` are if a number in the file counts seconds, and ``dated`` whether they were written as
+    dates, see ``times.settled``.
     """
 
     users: NDArray[np.generic]
@@ -62,11 +63,12 @@ class Columns:
     times: NDArray[np.int64]
     ratings: NDArray[np.float64] | None
     clock: str = "second"
+    dated: bool = False
 
     def take(self, index: Ints | Mask) -> "Columns":
         """Return the events at ``index``, in that order."""
         ratings = None if self.ratings is None else self.ratings[index]
-        return Columns(self.users[index], self.items[index], self.times[index], ratings, self.clock)
+        return replace(self, users=self.users[index], items=self.items[index], times=self.times[index], ratings=ratings)
 
 
 def read_columns(path: Path, data: bytes, layout: Layout) -> Columns:
@@ -101,11 +103,11 @@ def _read_fast(data: bytes, layout: Layout) -> Columns | None:
         table = _table(data, separator.decode(), layout, text)
     if table is None or not all(_are_ids(table[k]) for k in ids):
         return None
-    timed = (np.arange(len(table)), "second") if layout.time is None else _times(table[layout.time])
+    timed = Settled(np.arange(len(table)), "second", False) if layout.time is None else _times(table[layout.time])
     ratings = None if layout.rating is None else _finite(table[layout.rating])
     if timed is None or (layout.rating is not None and ratings is None):
         return None
-    return Columns(_ids(table[layout.user]), _ids(table[layout.item]), timed[0], ratings, timed[1])
+    return Columns(_ids(table[layout.user]), _ids(table[layout.item]), timed.times, ratings, timed.clock, timed.dated)
 
 
 def _changes_as_number(data: bytes, separator: bytes) -> bool:
@@ -175,17 +177,18 @@ def _finite(column: "pd.Series[Any]") -> NDArray[np.float64] | None:
     return values if bool(np.isfinite(values).all()) else None
 
 
-def _times(column: "pd.Series[Any]") -> tuple[NDArray[np.int64], str] | None:
-    """A column of times, whole numbers or text -> (times, clock), or None if one is missing or wrong."""
+def _times(column: "pd.Series[Any]") -> Settled | None:
+    """A column of times, whole numbers or text, or None if one is missing or wrong."""
     if column.dtype == np.int64:
-        return np.asarray(column, dtype=np.int64), "second"
+        return Settled(np.asarray(column, dtype=np.int64), "second", False)
     codes, distinct = pd.factorize(column)
     try:
         read = [moment("", cell) for cell in distinct]
-        times, clock = settled(Path(), read)
+        made = settled(Path(), read)
     except InputError:
         return None
-    return (times[codes], clock) if (codes >= 0).all() and len({each.kind for each in read}) == 1 else None
+    whole = (codes >= 0).all() and len({each.kind for each in read}) == 1
+    return made._replace(times=made.times[codes]) if whole else None
 
 
 def _read_lines(path: Path, data: bytes, layout: Layout) -> Columns:
@@ -200,13 +203,14 @@ def _read_lines(path: Path, data: bytes, layout: Layout) -> Columns:
             read.append(_event(f"{path}, line {line}", row, position, layout, read))
     faults.told()
     users, items, moments, ratings = zip(*read, strict=True) if read else ((), (), (), ())
-    times, clock = settled(path, moments)
+    made = settled(path, moments)
     return Columns(
         typed(np.array(users, dtype=str)),
         typed(np.array(items, dtype=str)),
-        times,
+        made.times,
         None if layout.rating is None else np.array(ratings, dtype=np.float64),
-        clock,
+        made.clock,
+        made.dated,
     )
 
 
@@ -216,7 +220,7 @@ def _event(where: str, row: list[str], position: int, layout: Layout, before: "l
         separator = "tabs" if layout.separator == "\t" else repr(layout.separator)
         raise InputError(f"{where}: expected {layout.width} columns separated by {separator}, got {len(row)}")
     user, item = checked_id(where, "user", row[layout.user]), checked_id(where, "item", row[layout.item])
-    at = Moment("a number", Decimal(position))
+    at = Moment(NUMBER, Decimal(position))
     if layout.time is not None:
         at = moment(where, present(where, "time", row[layout.time]))
         if before and at.kind != before[0].at.kind:

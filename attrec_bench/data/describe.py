@@ -1,6 +1,6 @@
 """What a data set holds, in words: the facts a reader of a table needs about its data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -54,8 +54,21 @@ REPEATS = {
 
 
 def left_out(data: Interactions, events: str) -> dict[str, str]:
-    """How many events each filter took, and which, in a table's words for them."""
-    return {f"left out by {by}": f"{count:,} {events}{REPEATS.get(by, '')}" for by, count in data.removed.items()}
+    """How many events each filter took, and which, in a table's words for them, and the users and items of them all."""
+    return {
+        f"left out by {by}": f"{count:,} {events}{with_them(data.lost.get(by))}{REPEATS.get(by, '')}"
+        for by, count in data.removed.items()
+    }
+
+
+def with_them(lost: Sequence[int] | None) -> str:
+    """Users and items that have lost all their events -> the end of what is said of these; no word where it is none.
+
+    None: an older record does not know.
+    """
+    named = zip(lost or (), ("user", "item"), strict=False)
+    told = [f"{number:,} {noun}{'s' * (number != 1)}" for number, noun in named if number]
+    return f" and with them {' and '.join(told)}" if told else ""
 
 
 def _times(data: Interactions) -> str:
@@ -69,6 +82,8 @@ def _times(data: Interactions) -> str:
     if all(2 <= year < 9999 for year in years):  # what a datetime holds, with a year to spare
         first, last = (f"{EPOCH + timedelta(seconds=end // per_second):%Y-%m-%d}" for end in ends)
         counted = "in seconds" if data.clock == "day" else "counted"
+        if data.dated:
+            return f"{CLOCK_WORDS[data.clock]}, {first} to {last}"
         dates = f" ({first} to {last}, if {counted} from 1970)"
     return f"{CLOCK_WORDS[data.clock]}, {ends[0]} to {ends[1]}{dates}"
 

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from attrec_bench.data.interactions import Interactions, Ints, Mask
+from attrec_bench.data.interactions import Interactions, Ints, Mask, lost
 from attrec_bench.errors import InputError, require_choice, require_whole
 
 DUPLICATES = ("keep", "exact", "first", "last")
@@ -48,16 +48,16 @@ Keep = Callable[[Interactions], NDArray[np.intp]]
 
 
 def filtered(data: Interactions, filters: Filters) -> Interactions:
-    """The events that pass, in their order; ``removed`` says how many each filter took. InputError if none is left."""
+    """The events that pass, in their order, and what each filter took, ``removed``. InputError if none is left."""
     steps = _steps(filters)
-    removed = dict(data.removed)
+    removed, gone = dict(data.removed), dict(data.lost)
     for setting, keep in steps.items():
-        kept = data.take(keep(data))
+        kept = keep(data)
         if not len(kept):
             raise InputError(f"{setting} leaves none of the {len(data):,} events")
-        removed[setting] = len(data) - len(kept)
-        data = kept
-    return replace(_only_used(data), removed=removed) if steps else data
+        removed[setting], gone[setting] = len(data) - len(kept), lost(data.users, data.items, kept)
+        data = data.take(kept)
+    return replace(_only_used(data), removed=removed, lost=gone) if steps else data
 
 
 def _steps(filters: Filters) -> dict[str, Keep]:

@@ -49,6 +49,8 @@ class Interactions:
     times   [E] int64, see clock            titles   [I+1] a readable name for each item, or None
     truth   known for generated data only   name     what the data set calls itself in records and tables
     clock   what the times are, see CLOCKS  removed  what was asked to be left out -> how many events that were
+    dated   whether the file wrote dates,   lost     the same -> how many users and items have had no event since then
+            so that times count from 1970
     """
 
     users: Ints
@@ -61,6 +63,8 @@ class Interactions:
     name: str = ""
     clock: str = "second"
     removed: Mapping[str, int] = field(default_factory=dict)
+    lost: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    dated: bool = False
 
     def __post_init__(self) -> None:
         """Check at birth what everything later relies on, and freeze the arrays."""
@@ -109,6 +113,12 @@ class Interactions:
         for array in (self.users, self.items, self.times):
             digest.update(np.ascontiguousarray(array, dtype="<i8").tobytes())
         return digest.hexdigest()
+
+
+def lost(users: NDArray[np.generic], items: NDArray[np.generic], kept: Ints | Mask) -> tuple[int, int]:
+    """Ids [E] each and the events that stay -> how many users and how many items stay without one."""
+    missing = [len(np.unique(ids)) - len(np.unique(ids[kept])) for ids in (users, items)]
+    return missing[0], missing[1]
 
 
 def encode(

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from csv import Error as CsvError
+from csv import field_size_limit
 from csv import reader as csv_reader
 from io import StringIO
 from pathlib import Path
@@ -17,6 +18,7 @@ from attrec_bench.errors import InputError, shown
 FEW = 3
 """How many faulty lines are told after the first."""
 
+_QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 _END = re.compile("\r\n|\n|\r")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BLANKS = " \t\v\f\r\n"  # what bytes.strip takes away; str.strip would also take blanks that an id may hold
@@ -67,8 +69,29 @@ def rows(path: Path, text: str, separator: str, *, quoted: bool) -> Iterator[tup
                 yield number, row
             number = reader.line_num + 1
     except CsvError as error:
+        fault = str(error)
+        if "field limit" in fault or "end of data" in fault:  # quotes that are not closed lead to the one or the other
+            rest = _END.split(text, maxsplit=number - 1)[-1]
+            fault, place = f"a value must have at most {field_size_limit():,} characters", _open_quote(rest, separator)
+            if place is not None:
+                fault, number = "the quote that opens here must be closed", number + len(_END.findall(rest[:place]))
         line = _END.split(text, maxsplit=number)[number - 1]
-        raise InputError(f"{path}, line {number}: not a csv row: {error}, got {shown(line)}") from error
+        raise InputError(f"{path}, line {number}: not a csv row: {fault}, got {shown(line)}") from error
+
+
+def _open_quote(text: str, separator: str) -> int | None:
+    """Where in the row at the beginning of ``text`` the quote stands that is not closed; None: a value is too long."""
+    plain, place = re.compile(f"[^\r\n{re.escape(separator)}]*+"), 0
+    while place < len(text):
+        while text.startswith(" ", place):
+            place += 1
+        found = (_QUOTED if text.startswith('"', place) else plain).match(text, place)
+        if found is None:
+            return place
+        if len(found[0]) > field_size_limit():
+            return None
+        place = found.end() + 1
+    return None
 
 
 class Faults:
@@ -99,6 +122,21 @@ class Faults:
         few = "; ".join(each.removeprefix(f"{self.path}, ") for each in more[:FEW])
         rest = "; ..." if len(more) > FEW else ""
         raise InputError(f"{first}; {len(more):,} more faulty line{'s' * (len(more) > 1)}: {few}{rest}")
+
+
+@contextmanager
+def of_a_csv(data: bytes) -> Iterator[None]:
+    """Add to an InputError, where the first line of ``data`` has the separators of one, how a csv is read."""
+    try:
+        yield
+    except InputError as error:
+        first = re.split(b"[\r\n]", data.lstrip(_BLANKS.encode()), maxsplit=1)[0]
+        mark = next((each for each in ",;|" if each.encode() in first), None)
+        if mark is None:
+            raise
+        given = "" if mark == "," else f" \"dataset.separator='{mark}'\""
+        columns = "dataset.user=, dataset.item= and dataset.time= name its columns"
+        raise InputError(f"{error} (a csv with a header is read by dataset=csv{given}: {columns})") from error
 
 
 def _line_of(data: bytes, place: int) -> int:

@@ -111,7 +111,7 @@ def own(
         raise missing("dataset.path must be a file that exists", str(path), [file.resolve()])
     titles = getattr(read, "keywords", {}).get("titles") if titles is None else titles
     events = read(file, min_rating=min_rating)
-    events = replace(events, name=name, clock=clock_of(clock, events.clock, events.times))
+    events = replace(events, name=name, clock=clock_of(clock, events.clock, events.times, dated=events.dated))
     return filtered(events if titles is None else titled(events, titles, file), filters)
 
 

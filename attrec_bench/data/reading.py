@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from attrec_bench.data.columns import Columns
-from attrec_bench.data.interactions import Interactions, encode
+from attrec_bench.data.interactions import Interactions, Mask, encode, lost
 from attrec_bench.data.lines import lines, no_nul, rows
 from attrec_bench.errors import InputError, require, shown
 
 _GZIP = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
 _BOM = b"\xef\xbb\xbf"
 _TITLE_SEPARATORS = {".item": ("|",), ".dat": ("::", "\t")}
 """Of files without a quoting rule, by suffix; else it is a csv. Of several the one that ends the first line's id."""
@@ -40,9 +41,20 @@ def _whole(path: Path) -> bytes:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{path}: not a whole gzip file: {error}") from error
+    elif data.startswith(_ZIP):
+        raise InputError(f"{path}: a zip archive or a spreadsheet, not a text: take the text out, or save it as csv")
+    elif path.suffix == ".gz" and not _is_text(data):  # a browser may have unpacked it and left the name
+        raise InputError(f"{path}: not a gzip file, whatever its name says: it must begin with bytes {_GZIP.hex(' ')}")
     while data.startswith(_BOM):  # each program that writes one may add another
         data = data.removeprefix(_BOM)
     return data
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        return "\0" not in data.decode()
+    except UnicodeDecodeError:
+        return False
 
 
 def missing(rule: str, given: str, places: list[Path]) -> InputError:
@@ -64,18 +76,21 @@ def _stored(path: Path) -> bytes:
 
 
 def events(path: Path, columns: Columns, titles: str | None, min_rating: float | None) -> Interactions:
-    """The rows of at least ``min_rating`` as Interactions, which say how many rows that removed."""
+    """The rows of at least ``min_rating`` as Interactions, which say what that removed."""
     if not len(columns.times):
         raise InputError(f"{path} has a header but no events")
-    kept = columns if min_rating is None else _rated(path, columns, min_rating)
+    keep = None if min_rating is None else _rated(path, columns, min_rating)
+    kept = columns if keep is None else columns.take(keep)
     named = None if titles is None else _titles(path.parent / titles)
-    removed = len(columns.times) - len(kept.times)
-    made = replace(encode(kept.users, kept.items, kept.times, named), clock=columns.clock)
-    return made if min_rating is None else replace(made, removed={f"min_rating={min_rating:g}": removed})
+    made = replace(encode(kept.users, kept.items, kept.times, named), clock=columns.clock, dated=columns.dated)
+    if keep is None:
+        return made
+    setting, removed = f"min_rating={min_rating:g}", len(columns.times) - len(kept.times)
+    return replace(made, removed={setting: removed}, lost={setting: lost(columns.users, columns.items, keep)})
 
 
-def _rated(path: Path, columns: Columns, min_rating: float) -> Columns:
-    """The events rated ``min_rating`` or higher."""
+def _rated(path: Path, columns: Columns, min_rating: float) -> Mask:
+    """Which events are rated ``min_rating`` or higher."""
     is_number = isinstance(min_rating, int | float) and not isinstance(min_rating, bool) and np.isfinite(min_rating)
     require(bool(is_number), "min_rating must be a number or null", min_rating)
     if columns.ratings is None:
@@ -85,7 +100,7 @@ def _rated(path: Path, columns: Columns, min_rating: float) -> Columns:
         raise InputError(
             f"{path}: no event has min_rating={min_rating}, the largest rating is {columns.ratings.max():g}"
         )
-    return columns.take(keep)
+    return np.asarray(keep)
 
 
 def titled(data: Interactions, titles: str, beside: Path | None) -> Interactions:

@@ -8,7 +8,7 @@ import numpy as np
 from attrec_bench.data.cells import checked_id
 from attrec_bench.data.columns import Columns, typed
 from attrec_bench.data.interactions import Interactions
-from attrec_bench.data.lines import Faults, decode, lines
+from attrec_bench.data.lines import Faults, decode, lines, of_a_csv
 from attrec_bench.data.reading import content, events
 from attrec_bench.errors import InputError, shown
 
@@ -31,13 +31,15 @@ def _users(path: Path) -> dict[str, list[str]]:
     """User -> items, in the order of the file."""
     histories: dict[str, list[str]] = {}
     faults = Faults(path)
-    for number, line in lines(decode(path, content(path))):
+    data = content(path)
+    for number, line in lines(decode(path, data)):
         with faults.of_a_line():
             user, items = _history(f"{path}, line {number}", line)
             if user in histories:
                 raise InputError(f"{path}, line {number}: user {shown(user)} must have one line, this is another")
             histories[user] = items
-    faults.told()
+    with of_a_csv(data):
+        faults.told()
     return histories
 
 

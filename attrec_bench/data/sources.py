@@ -14,9 +14,10 @@ import numpy as np
 
 from attrec_bench.data.columns import Layout, read_columns
 from attrec_bench.data.filters import core_of
-from attrec_bench.data.interactions import Interactions
-from attrec_bench.data.lines import decode, rows
+from attrec_bench.data.interactions import Interactions, lost
+from attrec_bench.data.lines import decode, of_a_csv, rows
 from attrec_bench.data.reading import content, events
+from attrec_bench.data.times import moment
 from attrec_bench.errors import InputError, require, shown
 
 LONGEST_SHOWN, MOST_SHOWN = 60, 30
@@ -53,7 +54,8 @@ def amazon_ratings(path: str | Path, *, core: int | None, titles: str | None, mi
     if not len(kept):
         raise InputError(f"core={core} leaves none of the {len(columns.times):,} events of {path}")
     made = events(Path(path), columns.take(kept), titles, min_rating)
-    return replace(made, removed={f"core={core}": len(columns.times) - len(kept), **made.removed})
+    removed, gone = len(columns.times) - len(kept), lost(users, items, kept)
+    return replace(made, removed={f"core={core}": removed, **made.removed}, lost={f"core={core}": gone, **made.lost})
 
 
 def pairs(path: str | Path, *, titles: str | None, min_rating: float | None) -> Interactions:
@@ -61,7 +63,9 @@ def pairs(path: str | Path, *, titles: str | None, min_rating: float | None) -> 
     data = content(Path(path))
     separator = "\t" if b"\t" in _first_line(data.lstrip(b"\r\n")) else " "
     layout = Layout(separator, width=2, user=0, item=1, rating=None, time=None, header=False, quoted=False)
-    return events(Path(path), read_columns(Path(path), data, layout), titles, min_rating)
+    with of_a_csv(data):
+        columns = read_columns(Path(path), data, layout)
+    return events(Path(path), columns, titles, min_rating)
 
 
 def user_taggedartists(path: str | Path, *, titles: str | None, min_rating: float | None) -> Interactions:
@@ -121,11 +125,15 @@ def inter(
 
 
 def _checked(roles: Roles) -> Roles:
-    """The same, if each can be a name."""
+    """The same, if each can be a name and no two are one."""
     for role in ("user", "item"):
         require(isinstance(roles[role], str), f"{role} must be the name of a column", roles[role])
     for role in ("time", "rating"):
         require(isinstance(roles[role], str | None), f"{role} must be the name of a column or null", roles[role])
+    named: dict[str, str] = {}
+    for role, name in roles.items():
+        if name is not None and (other := named.setdefault(name, role)) != role:
+            raise InputError(f"{other} and {role} must be two columns, got {name!r} for both")
     return roles
 
 
@@ -189,16 +197,30 @@ def _place(path: Path, header: list[str], role: str, name: str) -> int:
         raise InputError(f"{path}, line 1: column {name!r} must stand once in the header, got {_listed(header)}")
     if name not in header:
         near = get_close_matches(name, header, n=1)
-        hint = f" (did you mean {role}={_listed(near)}?)" if near else _other_separator(header)
+        hint = f" (did you mean {role}={_listed(near)}?)" if near else _other_layout(header)
         raise InputError(f"{path}, line 1: no column {name!r} for {role}; the columns are {_listed(header)}{hint}")
     return header.index(name)
 
 
-def _other_separator(header: list[str]) -> str:
-    """The hint for a header of one column, in which another separator stands."""
+def _other_layout(header: list[str]) -> str:
+    """The hint for a header of one column, in which another separator stands, and for a first line of values."""
+    cells = re.split("[ \t]+", header[0])
+    if len(header) == 1 and len(cells) > 1 and any(map(_is_value, cells)):
+        return " (no header: `user item` a line is read by dataset=pairs, `user item item ...` by dataset=sequences)"
     separator = next((each for each in ";\t|," if len(header) == 1 and each in header[0]), None)
+    if separator is None and any(map(_is_value, header)):
+        return " (a line of values: put one before it that names the columns, as user_id,item_id,timestamp does)"
     as_typed = r"\t" if separator == "\t" else separator
     return f" (one column only: is \"dataset.separator='{as_typed}'\" meant? quote it as here)" if separator else ""
+
+
+def _is_value(cell: str) -> bool:
+    """Whether a cell is a number or a time, which no column is called."""
+    try:
+        moment("", cell)
+    except InputError:
+        return False
+    return True
 
 
 def _listed(names: list[str]) -> str:

@@ -77,7 +77,7 @@ def leave_one_out(interactions: Interactions, *, tie_order: str, last_tie: str, 
     InputError.
     """
     require_choice("protocol.last_tie", last_tie, LAST_TIES)
-    ordered = interactions.take(_order(interactions, tie_order, tie_seed))
+    ordered = in_order(interactions, tie_order=tie_order, tie_seed=tie_seed)
     counts = np.bincount(ordered.users, minlength=ordered.n_users)
     tested = counts >= MIN_EVENTS
     most = int(counts.max(initial=0))
@@ -103,7 +103,7 @@ def ratio(
     fewer than three events trains only. InputError if that leaves no validation event at all.
     """
     _require_shares(train_share=train_share, valid_share=valid_share)
-    ordered = interactions.take(_order(interactions, tie_order, tie_seed))
+    ordered = in_order(interactions, tie_order=tie_order, tie_seed=tie_seed)
     counts = np.diff(ordered.offsets)
     short = counts < MIN_EVENTS
     ends = [np.where(short, counts, _part(share, counts)) for share in (train_share, train_share + valid_share)]
@@ -138,7 +138,7 @@ def global_time(
         raise InputError(f"protocol=global_time needs times, and {interactions.name} gives only {told}")
     require_choice("protocol.target", target, TARGETS)
     _require_shares(valid_share=valid_share, test_share=test_share)
-    ordered = interactions.take(_order(interactions, tie_order, tie_seed))
+    ordered = in_order(interactions, tie_order=tie_order, tie_seed=tie_seed)
     period = _periods(ordered.times, (valid_share + test_share, test_share))
     trained = np.bincount(ordered.users[period == 0], minlength=ordered.n_users) > 0
     is_valid, is_test = (_targets(ordered, (period == p) & trained[ordered.users], target) for p in (1, 2))
@@ -197,8 +197,8 @@ def _stands_before(ordered: Interactions, targets: NDArray[np.bool_]) -> NDArray
     return np.asarray(np.arange(len(ordered)) < where[ordered.users])
 
 
-def _order(interactions: Interactions, tie_order: str, tie_seed: int) -> NDArray[np.intp]:
-    """[E]: the events sorted by user, then time, then ``tie_order``, then position in the file."""
+def in_order(interactions: Interactions, *, tie_order: str, tie_seed: int) -> Interactions:
+    """All events, sorted by user, then time, then ``tie_order``, then position in the file: as in every split."""
     require_choice("protocol.tie_order", tie_order, TIE_ORDERS)
     is_seed = isinstance(tie_seed, int) and not isinstance(tie_seed, bool) and tie_seed >= 0
     require(is_seed, "protocol.tie_seed must be a whole number from 0", tie_seed)
@@ -210,7 +210,7 @@ def _order(interactions: Interactions, tie_order: str, tie_seed: int) -> NDArray
         key = interactions.items
     elif tie_order == "random":
         key = np.random.default_rng(tie_seed).permutation(position)
-    return np.lexsort((key, interactions.times, interactions.users))
+    return interactions.take(np.lexsort((key, interactions.times, interactions.users)))
 
 
 def _last_events(ordered: Interactions, tested: NDArray[np.bool_], last_tie: str) -> NDArray[np.bool_]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from attrec_bench.data.describe import with_them
 from attrec_bench.results.draws import draws
 from attrec_bench.results.protocols import protocol_words, ranged, sampled
 from attrec_bench.results.record import Record, text
@@ -103,8 +104,10 @@ def _data(subject: Subject) -> str:
     data = data_of(subject.records)
     settings = f" with {subject.settings}" if subject.apart else ""
     users, items, events = (f"{data[name]:,} {name}" for name in ("users", "items", "interactions"))
+    lost = data.get("lost", {})
     removed = "".join(
-        f"; {setting} left out {number:,} interactions" for setting, number in data.get("removed", {}).items()
+        f"; {setting} left out {number:,} interactions{with_them(lost.get(setting))}"
+        for setting, number in data.get("removed", {}).items()
     )
     return f"{subject.name}{settings} ({users}, {items}, {events}{removed})"
 

@@ -15,8 +15,8 @@ from typing import Any
 PACKAGE = Path(__file__).resolve().parents[1]
 """The folder of attrec_bench itself."""
 
-BESIDE = ("baselines", "conf", "sweeps")
-"""Folders beside it that a run takes code and settings from."""
+BASELINES = "baselines"
+"""The folder beside it that a run takes code from."""
 
 PACKAGES = ("attrec-bench", "torch", "numpy", "hydra-core", "mlflow")
 """Whose versions a record names, next to Python's."""
@@ -37,10 +37,11 @@ def _version(package: str) -> str:
 def git_state(folder: Path = PACKAGE) -> dict[str, Any]:
     """Commit of the repository that tracks ``folder`` and whether its tree differs from it; None for both outside git.
 
-    Every change of a tracked file counts, and a new file in ``folder`` or in one of BESIDE unless git ignores it: a
-    report or a model of the user's elsewhere in the tree changes nothing that the commit is to tell. A folder that git
-    does not track (an environment inside somebody else's repository) is outside git: that repository's commit says
-    nothing about our code.
+    Every change of a tracked file counts, and a new file in ``folder`` or in ``baselines`` beside it unless git ignores
+    it. A report, a model or a log of the user's elsewhere in the tree changes nothing that the commit is to tell, and
+    neither does a new YAML in ``conf`` or ``sweeps``, where who works in the clone keeps her own: it changes no run
+    that does not choose it, and one that does records what stands in it. A folder that git does not track (an
+    environment inside somebody else's repository) is outside git: that repository's commit says nothing about our code.
     """
     outside = {"commit": None, "dirty": None}
     if not _git(folder, "ls-files", "--", "."):
@@ -48,7 +49,7 @@ def git_state(folder: Path = PACKAGE) -> dict[str, Any]:
     commit, changes = _git(folder, "rev-parse", "HEAD"), _git(folder, "status", "--porcelain", "--untracked-files=no")
     if commit is None or changes is None:
         return outside
-    places = [place for place in (folder, *(folder.parent / name for name in BESIDE)) if place.is_dir()]
+    places = [place for place in (folder, folder.parent / BASELINES) if place.is_dir()]
     new = any(_git(place, "ls-files", "--others", "--exclude-standard") for place in places)
     return {"commit": commit, "dirty": bool(changes) or new}
 

@@ -33,7 +33,7 @@ class Record:
     identity  64 hex digits, ``identity(consumed(config, data["sha256"], code))``
     model     the choice on the command line, e.g. "attrec_author"; config["model"]["_target_"] is its class
     config    what the run consumed: the keys are SECTIONS
-    data      name, sha256, users, items, interactions, clock, removed, audit; older records lack the last three
+    data      name, sha256, users, items, interactions, clock, removed, audit, lost; older ones lack the last four
     code      sum of the source that matters to the run
     metrics   part of the split ("valid", "test") -> metric -> value
     users     [n] which user each test target belongs to         ranks   [n] its expected rank, 1 is best
