@@ -179,6 +179,24 @@ def test_a_comparison_does_not_depend_on_what_else_is_shown() -> None:
     assert len({each.interval for each in again.comparisons}) == 2
 
 
+def test_a_comparison_is_mirrored_where_its_rows_change_roles() -> None:
+    generator = np.random.default_rng(1)
+    records = [
+        make_record(model, seed, ranks=list(generator.integers(1, 100 + 40 * shift, 300).astype(float)))
+        for shift, (model, seeds) in enumerate((("caser", 3), ("bprmf", 4), ("attrec", 2)))
+        for seed in range(seeds)
+    ]
+
+    def between(model: str, baseline: str) -> tuple[float, ...]:
+        found = against(records, ("HR@10", "MRR"), against=baseline).comparisons
+        (own,) = [each for each in found if (each.model, each.metric) == (model, "MRR")]
+        return (own.difference, *own.interval, own.p)
+
+    for one_way, other_way in (("caser", "bprmf"), ("attrec", "bprmf"), ("caser", "attrec")):
+        difference, low, high, p = between(one_way, other_way)
+        assert between(other_way, one_way) == pytest.approx((-difference, -high, -low, p), abs=1e-12)
+
+
 def test_values_are_seeds_by_tie_draws_by_users() -> None:
     def drawn(seed: int, tie_seed: int, ranks: list[float]) -> Record:
         return make_record(seed=seed, ranks=ranks, protocol={"tie_order": "random", "tie_seed": tie_seed})
