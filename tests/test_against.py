@@ -7,6 +7,7 @@ from attrec_bench.errors import InputError
 from attrec_bench.evaluation.comparison import compare
 from attrec_bench.evaluation.metrics import per_user
 from attrec_bench.results.against import compared, user_values
+from attrec_bench.results.grid import lines
 from attrec_bench.results.record import Record
 from attrec_bench.results.tables import Improvement, Table, tables
 from tests.records import contest, house, make_record, one, row
@@ -139,6 +140,39 @@ def test_below_popularity_only_marks_models_that_learn() -> None:
     assert row(table, "bprmf").cells[0].marks == ("↓", "‡")
     assert any("below Popularity" in note for note in table.notes)
     assert not any("below Popularity" in note for note in against(contest()[::2]).notes)
+
+
+def test_what_looks_equal_to_popularity_is_not_below_it() -> None:
+    def hits(model: str, seed: int | None, number: int) -> Record:
+        ranks = [4.0] * number + [40.0] * (60 - number)
+        return make_record(model, seed, ranks=ranks, **({} if seed is not None else {"train": None}))
+
+    # the seeds' mean is Popularity's value by hand, and in binary for some of these numbers a little less
+    below = 0
+    for number in range(2, 59):
+        records = [hits("popularity", None, number), hits("caser", 0, 1)]
+        records += [hits("attrec", seed, number + seed - 1) for seed in range(3)]
+        table = against(records, ("HR@10",))
+        means = [row(table, label).cells[0].mean for label in ("attrec", "popularity")]
+        below += means[0] < means[1]
+        assert "↓" not in row(table, "attrec").cells[0].marks
+    assert below > 0
+    # from the fourth digit on it is lower: 5,000 and 4,999 of 10,000 users
+    low = [make_record("popularity", None, ranks=[4.0] * 5000 + [40.0] * 5000, train=None)]
+    low += [make_record(model, ranks=[4.0] * 4999 + [40.0] * 5001) for model in ("caser", "attrec")]
+    assert row(against(low, ("HR@10",)), "attrec").cells[0].marks == ("↓",)
+
+
+def test_an_improvement_of_nothing_has_no_sign() -> None:
+    def shown(ours: int, theirs: int) -> str:
+        found = [
+            make_record(model, ranks=[4.0] * hits + [40.0] * (10_000 - hits), keywords=keywords)
+            for model, hits, keywords in (("caser", theirs, None), ("attrec", ours, ATTREC))
+        ]
+        return lines(against(found, ("HR@10",), against="caser"))[-1].cells[1].text
+
+    assert [shown(4999, 5000), shown(5000, 5000), shown(5001, 5000)] == ["0.0%"] * 3
+    assert [shown(4990, 5000), shown(5010, 5000), shown(10_000, 5000)] == ["-0.2%", "+0.2%", "+100.0%"]
 
 
 def test_wilcoxon_is_an_option_and_is_said() -> None:

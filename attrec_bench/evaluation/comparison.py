@@ -121,7 +121,10 @@ def _contrary(differences: Array, test: str) -> NDArray[np.bool_]:
     if test == SIGN_FLIP:
         return np.zeros(len(differences), dtype=np.bool_)
     means = differences.mean(axis=1)
-    return np.sign(np.where(np.abs(means) > ROUNDING, means, 0)) != np.sign(signed_ranks(differences))
+    apart: NDArray[np.bool_] = np.sign(np.where(np.abs(means) > ROUNDING, means, 0)) != np.sign(
+        signed_ranks(differences)
+    )
+    return apart
 
 
 def _comparison(

@@ -3,10 +3,11 @@
     †  better than the baseline after Holm's correction over the table      ‡  worse
     ↓  a model that learns by gradient and stands below Popularity, which only counts
 
-Randomness is fixed: the same records give the same table, and two rows the same interval and p in any table of theirs.
+Randomness is fixed: the same records give the same table, and two rows the same interval and p in any table of theirs,
+mirrored where they change roles; Holm's correction counts the tests of the table.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,12 +15,12 @@ import numpy as np
 from attrec_bench.errors import require, require_choice
 from attrec_bench.evaluation.comparison import SIGN_FLIP, TESTS, Comparison, compare
 from attrec_bench.evaluation.metrics import per_user
-from attrec_bench.evaluation.statistics import FLIPS, LEVEL, POWER, Array
-from attrec_bench.results import cautions
+from attrec_bench.evaluation.statistics import FLIPS, LEVEL, Array
+from attrec_bench.results import against_notes, cautions
 from attrec_bench.results.captions import count
-from attrec_bench.results.draws import draw_of
+from attrec_bench.results.draws import draw_of, draws
 from attrec_bench.results.record import Record
-from attrec_bench.results.tables import CEILING, MODEL, Cell, Improvement, Row, Table
+from attrec_bench.results.tables import CEILING, DIGITS, MODEL, Cell, Improvement, Row, Table
 
 BETTER, WORSE, BELOW_POPULARITY = "†", "‡", "↓"
 POPULARITY = "popularity"
@@ -29,11 +30,6 @@ BASELINES = "baselines."
 
 SEED = 0
 """Of sign flips and resamples."""
-
-AT_ODDS = (
-    ". Where interval and p seem to contradict each other: the interval also resamples seeds, the test does not; and p "
-    "is corrected for the number of tests, the interval is not"
-)
 
 
 def compared(
@@ -68,6 +64,7 @@ def _compared(table: Table, against: str | None, test: str, ours: str | None) ->
         (row.label, metric): user_values(row.records, metric) for row in (baseline, *alike) for metric in table.metrics
     }
     found = compare(values, baseline.label, table.metrics, np.random.default_rng(SEED), test)
+    paired = {row.label: row.records for row in (baseline, *alike)}
     challenger = _challenger(alike) if named is None else next((row for row in alike if row is named), None)
     shown = [_marked(row, table.metrics, found) for row in table.rows]
     improvement = None if challenger is None else _improvement(challenger, baseline)
@@ -78,11 +75,13 @@ def _compared(table: Table, against: str | None, test: str, ours: str | None) ->
         comparisons=tuple(found),
         improvement=improvement,
         notes=(
-            *(*table.notes, *notes, *_marks_explained(found, against is None, test, table.metrics[0])),
+            *(*table.notes, *notes),
+            *_marks_explained(found, against is None, test, table.metrics[0], paired.values()),
+            *against_notes.contrary(found),
             *([] if improvement is None else _unsure(improvement, table.metrics, found)),
             *cautions.one_seed(marked, baseline.records),
         ),
-        details=(*table.details, *_differences(found, table.metrics[0])),
+        details=(*table.details, *against_notes.differences(found, table.metrics[0], test, paired)),
     )
 
 
@@ -174,7 +173,7 @@ def _marked(row: Row, metrics: Sequence[str], found: Sequence[Comparison]) -> Ro
     marks = {
         each.metric: BETTER if each.difference > 0 else WORSE
         for each in found
-        if each.model == row.label and cautions.significant(each)
+        if each.model == row.label and cautions.marked(each)
     }
     return _with_marks(row, metrics, marks)
 
@@ -196,53 +195,32 @@ def _below_popularity(table: Table) -> Table:
     for row in table.rows:
         learns = row.records[0].config["train"] is not None and row.kind == MODEL
         pairs = zip(table.metrics, row.cells, floors[0].cells, strict=True)
-        marks = {metric: BELOW_POPULARITY for metric, cell, floor in pairs if learns and cell.mean < floor.mean}
+        marks = {metric: BELOW_POPULARITY for metric, cell, floor in pairs if learns and _shown_below(cell, floor)}
         rows.append(_with_marks(row, table.metrics, marks))
         low = low or bool(marks)
     note = f"{BELOW_POPULARITY} below Popularity: it has learnt less than counting gives"
     return replace(table, rows=tuple(rows), notes=(*table.notes, *([note] if low else [])))
 
 
-def _marks_explained(found: Sequence[Comparison], chosen: bool, test: str, metric: str) -> list[str]:
-    """Return the note on the marks: what was tested and how. ``metric`` is that of the first column."""
+def _shown_below(cell: Cell, floor: Cell) -> bool:
+    """Whether a value is the lower by the digits that are shown: what looks equal is equal."""
+    return round(cell.mean, DIGITS) < round(floor.mean, DIGITS)
+
+
+def _marks_explained(
+    found: Sequence[Comparison], chosen: bool, test: str, metric: str, paired: Collection[Sequence[Record]]
+) -> list[str]:
+    """Return the note on the marks: what was tested and how. ``metric`` is that of the first column, ``paired`` are the
+    records of the rows.
+    """
     if not found:
         return []
     baseline, users = found[0].baseline, found[0].users
     strongest = f", the strongest baseline by {metric}" if chosen else ""
     how = f"sign-flip randomisation, {FLIPS:,} flips" if test == SIGN_FLIP else "Wilcoxon's signed ranks"
+    over = "seeds and tie draws" if any(len(draws(records)) > 1 for records in paired) else "seeds"
     return [
         f"{BETTER} better and {WORSE} worse than {baseline}{strongest}: two-sided paired tests ({how}) over {users:,} "
-        f"users, each averaged over seeds; significant at {1 - LEVEL:.0%} after Holm's correction over "
+        f"users, each averaged over {over}; significant at {1 - LEVEL:.0%} after Holm's correction over "
         f"{count(len(found), 'test')}"
     ]
-
-
-def _differences(found: Sequence[Comparison], metric: str) -> list[str]:
-    """Return the note that gives every difference in one metric, with interval, p and effect."""
-    first = [each for each in found if each.metric == metric]
-    if not first:
-        return []
-    return [
-        f"{metric} against {first[0].baseline}, with {LEVEL:.0%} intervals (bootstrap over seeds and users); effect is "
-        "the difference in standard deviations (sd) of the users' differences: "
-        + "; ".join(map(_difference, first))
-        + (AT_ODDS if any(map(_at_odds, first)) else "")
-    ]
-
-
-def _at_odds(each: Comparison) -> bool:
-    """Whether interval and p seem to contradict each other: 0 lies in the one and not in what the other leaves."""
-    low, high = each.interval
-    return (low <= 0 <= high) == cautions.significant(each)
-
-
-def _difference(each: Comparison) -> str:
-    low, high = each.interval
-    effect = "" if each.effect is None else f", effect {each.effect:+.2f} sd"
-    smallest = (
-        "" if each.detectable is None else f", smallest difference found with power {POWER}: {each.detectable:.4f}"
-    )
-    return (
-        f"{each.model} {each.difference:+.4f} [{low:+.4f}, {high:+.4f}], p {each.p_words} (Holm){effect}, users "
-        f"better/same/worse {each.wins}/{each.ties}/{each.losses}{smallest}"
-    )

@@ -144,6 +144,11 @@ def significant(each: Comparison) -> bool:
     return each.corrected <= 1 - LEVEL
 
 
+def marked(each: Comparison) -> bool:
+    """Whether a difference is told by a mark: significant, and its mean on the side that the test finds."""
+    return significant(each) and not each.contrary
+
+
 def one_seed(marked: Mapping[str, Sequence[Record]], baseline: Sequence[Record]) -> list[str]:
     """Return a note on the marked rows whose comparison with the baseline rests on one seed of either.
 
