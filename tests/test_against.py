@@ -10,7 +10,7 @@ from attrec_bench.results.against import compared, user_values
 from attrec_bench.results.grid import lines
 from attrec_bench.results.record import Record
 from attrec_bench.results.tables import Improvement, Table, tables
-from tests.records import contest, house, make_record, one, row
+from tests.records import TRAIN, contest, house, make_record, one, row
 
 ATTREC = {"_target_": "attrec_bench.attrec.AttRec"}
 
@@ -145,7 +145,7 @@ def test_below_popularity_only_marks_models_that_learn() -> None:
 def test_what_looks_equal_to_popularity_is_not_below_it() -> None:
     def hits(model: str, seed: int | None, number: int) -> Record:
         ranks = [4.0] * number + [40.0] * (60 - number)
-        return make_record(model, seed, ranks=ranks, **({} if seed is not None else {"train": None}))
+        return make_record(model, seed, ranks=ranks, train=None if seed is None else TRAIN)
 
     # the seeds' mean is Popularity's value by hand, and in binary for some of these numbers a little less
     below = 0

@@ -10,6 +10,7 @@ from scipy import stats
 from attrec_bench.evaluation import statistics
 from attrec_bench.evaluation.statistics import (
     Array,
+    crossed_interval,
     detectable,
     effect_size,
     holm,
@@ -41,6 +42,49 @@ def test_seed_interval_equals_scipys() -> None:
     values = random().normal(size=5)
     expected = stats.t.interval(0.9, 4, loc=values.mean(), scale=stats.sem(values))
     assert seed_interval(values, 0.9) == pytest.approx(expected)
+
+
+def test_crossed_interval_by_hand() -> None:
+    # means of the seeds 2 and 4, sd sqrt 2, standard error 1, t of one degree 12.7062; of the draws 1, 3, 5: sd 2,
+    # standard error 2 / sqrt 3, t of two degrees 4.30265
+    values = np.array([[0.0, 2.0, 4.0], [2.0, 4.0, 6.0]])
+    half = math.sqrt(12.7062047**2 + (4.3026527 * 2 / math.sqrt(3)) ** 2)
+    assert crossed_interval(values) == pytest.approx((3 - half, 3 + half), rel=1e-6)
+    assert crossed_interval(values.T) == pytest.approx((3 - half, 3 + half), rel=1e-6)
+    assert crossed_interval(np.array([[0.3]])) is None
+
+
+def test_a_crossed_interval_of_one_level_is_students() -> None:
+    values = random(1).normal(size=5)
+    expected = pytest.approx(seed_interval(values))
+    assert crossed_interval(values[:, None]) == expected
+    assert crossed_interval(values[None, :]) == expected
+    assert crossed_interval(np.repeat(values[:, None], 3, axis=1)) == expected, "draws that move nothing add nothing"
+
+
+@pytest.mark.parametrize(
+    ("seeds", "draws", "sd", "most"),
+    [
+        # sd of seeds, of draws and of each run by itself
+        (3, 5, (0.010, 0.003, 0.002), 0.98),
+        (3, 5, (0.003, 0.010, 0.002), 0.99),
+        (5, 5, (0.010, 0.003, 0.002), 0.98),
+        (5, 5, (0.005, 0.005, 0.010), 1.0),
+        (2, 5, (0.010, 0.003, 0.002), 0.98),
+        (2, 10, (0.005, 0.005, 0.010), 1.0),
+        (3, 3, (0.0, 0.0, 0.010), 1.0),
+    ],
+)
+def test_crossed_intervals_cover_the_true_mean(
+    seeds: int, draws: int, sd: tuple[float, float, float], most: float
+) -> None:
+    generator, trials, covered = random(21), 4000, 0
+    for _ in range(trials):
+        by_seed, by_draw = (generator.normal(0, each, size) for each, size in zip(sd, (seeds, draws), strict=False))
+        values = 0.1 + by_seed[:, None] + by_draw + generator.normal(0, sd[2], (seeds, draws))
+        low, high = crossed_interval(values) or (0, 0)
+        covered += low <= 0.1 <= high
+    assert 0.94 <= covered / trials <= most  # a share of .95 has a standard error of .0034
 
 
 def test_sign_flips_by_hand() -> None:

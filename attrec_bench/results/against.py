@@ -18,7 +18,7 @@ from attrec_bench.evaluation.metrics import per_user
 from attrec_bench.evaluation.statistics import FLIPS, LEVEL, Array
 from attrec_bench.results import against_notes, cautions
 from attrec_bench.results.captions import count
-from attrec_bench.results.draws import draw_of, draws
+from attrec_bench.results.draws import draw_of, draws, whole
 from attrec_bench.results.record import Record
 from attrec_bench.results.tables import CEILING, DIGITS, MODEL, Cell, Improvement, Row, Table
 
@@ -138,14 +138,9 @@ def _why_not(row: Row, baseline: Row) -> str:
     users = baseline.records[0].users
     if not all(np.array_equal(record.users, users) for record in (*baseline.records, *row.records)):
         return "the test users are not the same"
-    if any(len(each.records) < len(_levels(each, 0)) * len(_levels(each, 1)) for each in (row, baseline)):
+    if not all(whole(each.records) for each in (row, baseline)):
         return "some runs of seeds x tie draws are missing"
-    return "" if _levels(row, 1) == _levels(baseline, 1) else "the tie draws are not the same"
-
-
-def _levels(row: Row, axis: int) -> set[int]:
-    """Return the seeds (axis 0) or the tie draws (1) of a row."""
-    return {_run(record)[axis] for record in row.records}
+    return "" if draws(row.records) == draws(baseline.records) else "the tie draws are not the same"
 
 
 def _run(record: Record) -> tuple[int, int]:

@@ -82,7 +82,7 @@ def _published(beside: Beside | None) -> Shown:
 
 
 def value(cell: Cell) -> str:
-    """Mean ± half of its interval; the mean alone where one seed gives no interval."""
+    """Mean ± half of its interval; the mean alone where there is none, as for one run."""
     mean = f"{cell.mean:.{DIGITS}f}"
     return mean if cell.interval is None else f"{mean} ± {(cell.interval[1] - cell.interval[0]) / 2:.{DIGITS}f}"
 
