@@ -175,6 +175,17 @@ def test_an_improvement_of_nothing_has_no_sign() -> None:
     assert [shown(4990, 5000), shown(5010, 5000), shown(10_000, 5000)] == ["-0.2%", "+0.2%", "+100.0%"]
 
 
+@pytest.mark.parametrize("test", ["sign-flip", "wilcoxon"])
+def test_the_same_runs_in_another_order_do_not_differ(test: str) -> None:
+    # five values of each user, added in two orders: the means differ by 1e-17 for half of the users
+    values = 1 / np.random.default_rng(4).integers(1, 60, size=(5, 1, 600))
+    again = values[[1, 2, 3, 4, 0]]
+    assert (values.mean(axis=(0, 1)) != again.mean(axis=(0, 1))).sum() > 50
+    (found,) = compare({("a", "MRR"): again, ("b", "MRR"): values}, "b", ["MRR"], np.random.default_rng(0), test)
+    assert (found.p, found.difference, found.effect, found.detectable) == (1, 0, None, None)
+    assert (found.wins, found.ties, found.losses) == (0, 600, 0)
+
+
 def test_wilcoxon_is_an_option_and_is_said() -> None:
     table = against(contest(), ("HR@10",), test="wilcoxon")
     assert "Wilcoxon" in " ".join(table.notes)

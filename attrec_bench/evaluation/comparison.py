@@ -79,6 +79,7 @@ def compare(
     if not cells:
         return []
     differences = np.array([_user_means(values[key]) - _user_means(values[baseline, key[1]]) for key in cells])
+    differences[np.abs(differences) <= ROUNDING] = 0  # seeds that were added in another order are no difference
     flips, worlds = generator.spawn(2)
     p_values = sign_flip_test(differences, flips) if test == SIGN_FLIP else wilcoxon_test(differences)
     intervals = _intervals(values, baseline, cells, worlds)
