@@ -7,9 +7,10 @@ from attrec_bench.errors import InputError
 from attrec_bench.evaluation.comparison import compare
 from attrec_bench.evaluation.metrics import per_user
 from attrec_bench.results.against import compared, user_values
+from attrec_bench.results.grid import lines
 from attrec_bench.results.record import Record
 from attrec_bench.results.tables import Improvement, Table, tables
-from tests.records import contest, house, make_record, one, row
+from tests.records import TRAIN, contest, house, make_record, one, row
 
 ATTREC = {"_target_": "attrec_bench.attrec.AttRec"}
 
@@ -141,6 +142,50 @@ def test_below_popularity_only_marks_models_that_learn() -> None:
     assert not any("below Popularity" in note for note in against(contest()[::2]).notes)
 
 
+def test_what_looks_equal_to_popularity_is_not_below_it() -> None:
+    def hits(model: str, seed: int | None, number: int) -> Record:
+        ranks = [4.0] * number + [40.0] * (60 - number)
+        return make_record(model, seed, ranks=ranks, train=None if seed is None else TRAIN)
+
+    # the seeds' mean is Popularity's value by hand, and in binary for some of these numbers a little less
+    below = 0
+    for number in range(2, 59):
+        records = [hits("popularity", None, number), hits("caser", 0, 1)]
+        records += [hits("attrec", seed, number + seed - 1) for seed in range(3)]
+        table = against(records, ("HR@10",))
+        means = [row(table, label).cells[0].mean for label in ("attrec", "popularity")]
+        below += means[0] < means[1]
+        assert "↓" not in row(table, "attrec").cells[0].marks
+    assert below > 0
+    # from the fourth digit on it is lower: 5,000 and 4,999 of 10,000 users
+    low = [make_record("popularity", None, ranks=[4.0] * 5000 + [40.0] * 5000, train=None)]
+    low += [make_record(model, ranks=[4.0] * 4999 + [40.0] * 5001) for model in ("caser", "attrec")]
+    assert row(against(low, ("HR@10",)), "attrec").cells[0].marks == ("↓",)
+
+
+def test_an_improvement_of_nothing_has_no_sign() -> None:
+    def shown(ours: int, theirs: int) -> str:
+        found = [
+            make_record(model, ranks=[4.0] * hits + [40.0] * (10_000 - hits), keywords=keywords)
+            for model, hits, keywords in (("caser", theirs, None), ("attrec", ours, ATTREC))
+        ]
+        return lines(against(found, ("HR@10",), against="caser"))[-1].cells[1].text
+
+    assert [shown(4999, 5000), shown(5000, 5000), shown(5001, 5000)] == ["0.0%"] * 3
+    assert [shown(4990, 5000), shown(5010, 5000), shown(10_000, 5000)] == ["-0.2%", "+0.2%", "+100.0%"]
+
+
+@pytest.mark.parametrize("test", ["sign-flip", "wilcoxon"])
+def test_the_same_runs_in_another_order_do_not_differ(test: str) -> None:
+    # five values of each user, added in two orders: the means differ by 1e-17 for half of the users
+    values = 1 / np.random.default_rng(4).integers(1, 60, size=(5, 1, 600))
+    again = values[[1, 2, 3, 4, 0]]
+    assert (values.mean(axis=(0, 1)) != again.mean(axis=(0, 1))).sum() > 50
+    (found,) = compare({("a", "MRR"): again, ("b", "MRR"): values}, "b", ["MRR"], np.random.default_rng(0), test)
+    assert (found.p, found.difference, found.effect, found.detectable) == (1, 0, None, None)
+    assert (found.wins, found.ties, found.losses) == (0, 600, 0)
+
+
 def test_wilcoxon_is_an_option_and_is_said() -> None:
     table = against(contest(), ("HR@10",), test="wilcoxon")
     assert "Wilcoxon" in " ".join(table.notes)
@@ -177,6 +222,24 @@ def test_a_comparison_does_not_depend_on_what_else_is_shown() -> None:
     assert 0 < alone[3] < 1, "a p of random flips"
     again = against([*few, *(each for each in records if each.model == "bprmf")], ("MRR",), against="caser")
     assert len({each.interval for each in again.comparisons}) == 2
+
+
+def test_a_comparison_is_mirrored_where_its_rows_change_roles() -> None:
+    generator = np.random.default_rng(1)
+    records = [
+        make_record(model, seed, ranks=list(generator.integers(1, 100 + 40 * shift, 300).astype(float)))
+        for shift, (model, seeds) in enumerate((("caser", 3), ("bprmf", 4), ("attrec", 2)))
+        for seed in range(seeds)
+    ]
+
+    def between(model: str, baseline: str) -> tuple[float, ...]:
+        found = against(records, ("HR@10", "MRR"), against=baseline).comparisons
+        (own,) = [each for each in found if (each.model, each.metric) == (model, "MRR")]
+        return (own.difference, *own.interval, own.p)
+
+    for one_way, other_way in (("caser", "bprmf"), ("attrec", "bprmf"), ("caser", "attrec")):
+        difference, low, high, p = between(one_way, other_way)
+        assert between(other_way, one_way) == pytest.approx((-difference, -high, -low, p), abs=1e-12)
 
 
 def test_values_are_seeds_by_tie_draws_by_users() -> None:

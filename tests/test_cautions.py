@@ -107,6 +107,9 @@ def test_intervals_of_two_tie_draws_are_told() -> None:
     ]
     assert not any("coincide" in note for note in one(alike).notes)
     assert any("coincide" in note for note in one([alike[0], alike[3]]).notes)
+    # the interval of a crossed row rests on both levels, that of one with missing runs is not there
+    assert "The intervals of attrec rest on two seeds, one degree" in " ".join(one(alike).notes)
+    assert "degree of freedom" not in " ".join(one(alike[:-1]).notes)
 
 
 @pytest.fixture(scope="module")

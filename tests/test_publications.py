@@ -67,14 +67,37 @@ def test_there_is_no_verdict_where_the_interval_rests_on_too_little(
     assert csv_line["published_within"] == ""
 
 
-def test_two_tie_draws_are_no_verdict_and_three_are_one() -> None:
-    def drawn(draws: int) -> Table:
-        orders = [{"tie_order": "random", "tie_seed": draw} for draw in range(draws)]
-        records = [make_record("caser", 0, ranks=[1, 40 + draw], protocol=each) for draw, each in enumerate(orders)]
-        return shown(records, RECIPROCAL)
+@pytest.mark.parametrize(
+    ("seeds", "draws", "why_not"),
+    [
+        (1, 5, "not judged by our interval: 1 seed"),  # which holds the draws alone
+        (2, 5, "not judged by our interval: 2 seeds"),
+        (3, 2, "not judged by our interval: 2 tie draws"),
+        (2, 2, "not judged by our interval: 2 seeds and 2 tie draws"),
+        (0, 2, "not judged by our interval: 2 tie draws"),
+        (3, 3, ""),
+        (0, 3, ""),  # a model without a seed: nothing else could move it
+    ],
+)
+def test_three_of_each_level_are_a_verdict(seeds: int, draws: int, why_not: str) -> None:
+    records = [
+        make_record(
+            "caser", seed, ranks=[1, 40 + draw + (seed or 0)], protocol={"tie_order": "random", "tie_seed": draw}
+        )
+        for seed in (range(seeds) if seeds else [None])
+        for draw in range(draws)
+    ]
+    (found,) = shown(records, RECIPROCAL).published
+    assert (found.unjudged, found.within) == (why_not, None if why_not else False)
 
-    assert drawn(2).published[0].unjudged == "not judged by our interval: 2 tie draws"
-    assert drawn(3).published[0].within is False
+
+def test_tie_draws_that_move_nothing_are_no_verdict() -> None:
+    records = [
+        make_record("caser", seed, ranks=[1, 40], protocol={"tie_order": "random", "tie_seed": draw})
+        for seed in range(3)
+        for draw in range(3)
+    ]
+    assert shown(records, RECIPROCAL).published[0].unjudged == "not judged by our interval: equal seeds and tie draws"
 
 
 def test_only_what_fits_model_data_set_and_metric_is_shown() -> None:

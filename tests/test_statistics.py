@@ -10,11 +10,13 @@ from scipy import stats
 from attrec_bench.evaluation import statistics
 from attrec_bench.evaluation.statistics import (
     Array,
+    crossed_interval,
     detectable,
     effect_size,
     holm,
     seed_interval,
     sign_flip_test,
+    signed_ranks,
     wilcoxon_test,
     win_tie_loss,
 )
@@ -40,6 +42,49 @@ def test_seed_interval_equals_scipys() -> None:
     values = random().normal(size=5)
     expected = stats.t.interval(0.9, 4, loc=values.mean(), scale=stats.sem(values))
     assert seed_interval(values, 0.9) == pytest.approx(expected)
+
+
+def test_crossed_interval_by_hand() -> None:
+    # means of the seeds 2 and 4, sd sqrt 2, standard error 1, t of one degree 12.7062; of the draws 1, 3, 5: sd 2,
+    # standard error 2 / sqrt 3, t of two degrees 4.30265
+    values = np.array([[0.0, 2.0, 4.0], [2.0, 4.0, 6.0]])
+    half = math.sqrt(12.7062047**2 + (4.3026527 * 2 / math.sqrt(3)) ** 2)
+    assert crossed_interval(values) == pytest.approx((3 - half, 3 + half), rel=1e-6)
+    assert crossed_interval(values.T) == pytest.approx((3 - half, 3 + half), rel=1e-6)
+    assert crossed_interval(np.array([[0.3]])) is None
+
+
+def test_a_crossed_interval_of_one_level_is_students() -> None:
+    values = random(1).normal(size=5)
+    expected = pytest.approx(seed_interval(values))
+    assert crossed_interval(values[:, None]) == expected
+    assert crossed_interval(values[None, :]) == expected
+    assert crossed_interval(np.repeat(values[:, None], 3, axis=1)) == expected, "draws that move nothing add nothing"
+
+
+@pytest.mark.parametrize(
+    ("seeds", "draws", "sd", "most"),
+    [
+        # sd of seeds, of draws and of each run by itself
+        (3, 5, (0.010, 0.003, 0.002), 0.98),
+        (3, 5, (0.003, 0.010, 0.002), 0.99),
+        (5, 5, (0.010, 0.003, 0.002), 0.98),
+        (5, 5, (0.005, 0.005, 0.010), 1.0),
+        (2, 5, (0.010, 0.003, 0.002), 0.98),
+        (2, 10, (0.005, 0.005, 0.010), 1.0),
+        (3, 3, (0.0, 0.0, 0.010), 1.0),
+    ],
+)
+def test_crossed_intervals_cover_the_true_mean(
+    seeds: int, draws: int, sd: tuple[float, float, float], most: float
+) -> None:
+    generator, trials, covered = random(21), 4000, 0
+    for _ in range(trials):
+        by_seed, by_draw = (generator.normal(0, each, size) for each, size in zip(sd, (seeds, draws), strict=False))
+        values = 0.1 + by_seed[:, None] + by_draw + generator.normal(0, sd[2], (seeds, draws))
+        low, high = crossed_interval(values) or (0, 0)
+        covered += low <= 0.1 <= high
+    assert 0.94 <= covered / trials <= most  # a share of .95 has a standard error of .0034
 
 
 def test_sign_flips_by_hand() -> None:
@@ -108,6 +153,31 @@ def test_wilcoxon_equals_scipys_and_is_one_without_differences() -> None:
     assert wilcoxon_test(np.array([[1.0, 2.0, 3.0]]))[0] == pytest.approx(2 / 8)
 
 
+def test_wilcoxon_sees_no_difference_and_no_order_in_rounding() -> None:
+    # the same five values of each user, added in two orders: what differs is 1e-17 and no difference
+    values = 1 / random(4).integers(1, 60, size=(5, 600))
+    noise = values.mean(axis=0) - values[[1, 2, 3, 4, 0]].mean(axis=0)
+    assert (noise != 0).sum() > 50
+    assert wilcoxon_test(noise[None])[0] == 1
+    # thirds of three seeds' hits, of which 1/3 - 0, 2/3 - 1/3 and 1 - 2/3 are three numbers in binary and one by hand
+    hits = random(5).random((2, 3, 600)) < np.array([0.5, 0.4])[:, None, None]
+    ours, theirs = hits.sum(axis=1)
+    binary = ours / 3 - theirs / 3
+    assert len(np.unique(np.abs(binary))) > 4
+    assert wilcoxon_test(binary[None])[0] == pytest.approx(stats.wilcoxon(ours - theirs, zero_method="pratt").pvalue)
+    # 2**-13 ends in 5 at its thirteenth place, where rounding to twelve would part it from its neighbour
+    beside = np.array([2.0**-13 * (1 - 1e-15), 2.0**-13 * (1 + 1e-15), -(2.0**-13), 0.5])
+    assert signed_ranks(beside[None])[0] == 2 + 2 - 2 + 4
+
+
+def test_signed_ranks_by_hand_and_a_mean_that_points_elsewhere() -> None:
+    # one user gains .9 (rank 5), four lose .1 (rank 2.5 each); the user without a difference keeps rank 1 from counting
+    differences = np.array([[0.9, -0.1, -0.1, -0.1, -0.1, 0.0], [0.1, -0.2, 0.3, 0.0, 0.0, 0.0]])
+    assert signed_ranks(differences) == pytest.approx([6 - 4 * 3.5, 4 - 5 + 6])
+    assert differences[0].mean() > 0
+    assert signed_ranks(np.zeros((1, 3)))[0] == 0
+
+
 def test_holm_by_hand() -> None:
     # sorted .01, .02, .03, .04 times 4, 3, 2, 1 = .04, .06, .06, .04, which may not fall again: .06
     assert holm(np.array([0.04, 0.01, 0.03, 0.02])) == pytest.approx([0.06, 0.04, 0.06, 0.06])
@@ -133,8 +203,8 @@ def test_effects_by_hand() -> None:
     assert detectable(differences) == pytest.approx(2.801585 * math.sqrt(0.7) / math.sqrt(5), rel=1e-6)
     assert effect_size(np.array([0.5, 0.5])) is None
     assert effect_size(np.array([0.1, 0.1, 0.30000000000000004 - 0.2])) is None
-    assert detectable(np.array([0.5, 0.5])) == 0
-    assert detectable(np.array([0.5])) is None
+    for without_spread in ([0.5, 0.5], [0.0, 0.0], [0.5]):
+        assert detectable(np.array(without_spread)) is None
 
 
 def simulated(n: int, shift: float, trials: int, kind: str, seed: int) -> Array:

@@ -7,15 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attrec_bench.evaluation.bootstrap import bootstrap_means, difference_interval
 from attrec_bench.evaluation.statistics import (
     FLIPS,
+    ROUNDING,
     Array,
     detectable,
     effect_size,
     holm,
     sign_flip_test,
+    signed_ranks,
     wilcoxon_test,
     win_tie_loss,
 )
@@ -34,8 +37,11 @@ class Comparison:
     p           two-sided, over users, each averaged over seeds and tie draws
     corrected   p after Holm's correction over the family
     effect      difference in sd of the users' differences; None where all users differ by the same
-    wins, ties, losses   users            detectable  smallest true difference found with power .8, one test
+    wins, ties, losses   users
+    detectable  smallest true difference that one test without correction finds with power .8; None without a spread
     at_floor    no random flip was as extreme: p and corrected are not known but to be at most that
+    contrary    what was tested points elsewhere than the difference, so that neither model is the better: Wilcoxon's
+                signed ranks may, the sums of sign flips are the difference itself
     """
 
     model: str
@@ -52,6 +58,7 @@ class Comparison:
     losses: int
     detectable: float | None
     at_floor: bool = False
+    contrary: bool = False
 
     @property
     def p_words(self) -> str:
@@ -65,28 +72,60 @@ def compare(
     """Every model but the baseline in every metric, in the order of ``values``.
 
     All arrays are of the same n users in the same order; the tests of one call are the family of Holm's correction.
-    Difference, interval and p of a model and a metric do not depend on what else is compared; the correction does.
+    Difference, interval and p of a model and a metric do not depend on what else is compared, nor on which of the two
+    is the baseline, but for the sign; the correction does.
     """
     cells = [key for key in values if key[0] != baseline and key[1] in metrics]
     if not cells:
         return []
     differences = np.array([_user_means(values[key]) - _user_means(values[baseline, key[1]]) for key in cells])
+    differences[np.abs(differences) <= ROUNDING] = 0  # seeds that were added in another order are no difference
     flips, worlds = generator.spawn(2)
     p_values = sign_flip_test(differences, flips) if test == SIGN_FLIP else wilcoxon_test(differences)
-    order = [*cells, *((baseline, metric) for metric in metrics)]
-    streams = [int(model == baseline) for model, _ in order]  # no model but the baseline is compared with another
-    resampled = bootstrap_means([values[key] for key in order], worlds, streams=streams)
-    means = dict(zip(order, resampled.T, strict=True))
+    intervals = _intervals(values, baseline, cells, worlds)
     floor = 1 / (FLIPS + 1) if test == SIGN_FLIP else 0.0  # of random flips alone: all of few users are no fewer
     return [
         replace(
-            _comparison(
-                key, baseline, each, difference_interval(means[key], means[baseline, key[1]]), float(p), float(holm_p)
-            ),
+            _comparison(key, baseline, each, interval, float(p), float(holm_p)),
             at_floor=bool(p <= floor),
+            contrary=bool(apart),
         )
-        for key, each, p, holm_p in zip(cells, differences, p_values, holm(p_values), strict=True)
+        for key, each, interval, p, holm_p, apart in zip(
+            cells, differences, intervals, p_values, holm(p_values), _contrary(differences, test), strict=True
+        )
     ]
+
+
+def _intervals(
+    values: Values, baseline: str, cells: Sequence[tuple[str, str]], generator: np.random.Generator
+) -> list[tuple[float, float]]:
+    """Return the interval of each cell's difference from the baseline.
+
+    Seeds of the two are drawn from two streams. Which has which, their values tell and not which is the baseline, so
+    that their interval is mirrored where they change roles; the baseline is therefore resampled with either stream.
+    """
+    streams = {key: int(values[key].tobytes() < values[baseline, key[1]].tobytes()) for key in cells}
+    bases = dict.fromkeys((baseline, metric, 1 - stream) for (_, metric), stream in streams.items())
+    order = [*((model, metric, stream) for (model, metric), stream in streams.items()), *bases]
+    resampled = bootstrap_means(
+        [values[model, metric] for model, metric, _ in order], generator, streams=[stream for *_, stream in order]
+    )
+    means = dict(zip(order, resampled.T, strict=True))
+    return [
+        difference_interval(means[model, metric, stream], means[baseline, metric, 1 - stream])
+        for (model, metric), stream in streams.items()
+    ]
+
+
+def _contrary(differences: Array, test: str) -> NDArray[np.bool_]:
+    """Differences [H, n] -> [H]: whether the mean does not point where the tested statistic does."""
+    if test == SIGN_FLIP:
+        return np.zeros(len(differences), dtype=np.bool_)
+    means = differences.mean(axis=1)
+    apart: NDArray[np.bool_] = np.sign(np.where(np.abs(means) > ROUNDING, means, 0)) != np.sign(
+        signed_ranks(differences)
+    )
+    return apart
 
 
 def _comparison(

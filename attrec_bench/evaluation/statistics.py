@@ -3,9 +3,10 @@
 A user's value is a metric of one user, averaged over the seeds of a model; a difference is that of two models for one
 user, which makes every test a paired one.
 
-Shapes: n users, S seeds, H hypotheses that are tested together.
+Shapes: n users, S seeds, K tie draws, H hypotheses that are tested together.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -27,7 +28,8 @@ CHUNK = 1 << 21
 """Signs held at once: 16 MiB, whatever the number of users."""
 
 ROUNDING = 1e-12
-"""Sums that differ by less than this share of their terms are equal: they were only added in another order."""
+"""Sums that differ by less than this share of their terms are equal: they were only added in another order. So are
+values of metrics, all of which lie in [0, 1], that differ by no more than it."""
 
 
 def seed_interval(values: Array | Sequence[float], level: float = LEVEL) -> tuple[float, float] | None:
@@ -40,6 +42,22 @@ def seed_interval(values: Array | Sequence[float], level: float = LEVEL) -> tupl
         return None
     half = special.stdtrit(len(each) - 1, (1 + level) / 2) * each.std(ddof=1) / np.sqrt(len(each))
     return float(each.mean() - half), float(each.mean() + half)
+
+
+def crossed_interval(values: Array, level: float = LEVEL) -> tuple[float, float] | None:
+    """Values [S, K] of a metric, all seeds x all tie draws -> interval of their mean; None for one value.
+
+    Half of it is the root of the summed squares of the halves of two Student's intervals, that of the S means of the
+    seeds and that of the K means of the draws: it tells how far the mean would move with other seeds and other draws
+    on the same users. Where what seeds and draws do is normal, the two estimates of variance are independent, and so it
+    covers with at least the level however few and however unequal they are (Banerjee, Sankhya 1960). It is too wide,
+    covering up to .99, where each run varies by itself, which both halves count. Where one level has a single value, or
+    does not move, it is Student's interval over the other and tells of that alone.
+    """
+    ends = [seed_interval(values.mean(axis=axis), level) for axis in (1, 0)]
+    halves = [(high - low) / 2 for low, high in filter(None, ends)]
+    mean, half = float(values.mean()), math.hypot(*halves)
+    return (mean - half, mean + half) if halves else None
 
 
 def sign_flip_test(differences: Array, generator: np.random.Generator, flips: int = FLIPS) -> Array:
@@ -94,12 +112,39 @@ def wilcoxon_test(differences: Array) -> Array:
     """Differences [H, n] -> two-sided p values [H] of Wilcoxon's signed-rank test, 1 where no user differs.
 
     It asks about the order of the differences and not about their mean, so on thousands of users it finds differences
-    that the mean does not have (Ihemelandu & Ekstrand, SIGIR 2023); it is offered because many papers use it. Users
-    without a difference are ranked and then dropped (Pratt, 1959): under HR@K they are most.
+    that the mean does not have (Ihemelandu & Ekstrand, SIGIR 2023), or in the other direction (see ``signed_ranks``);
+    it is offered because many papers use it. Users without a difference are ranked and then dropped (Pratt, 1959):
+    under HR@K they are most.
     """
     from scipy.stats import wilcoxon  # here and not above: it takes .6 s to import, and most tables do without
 
-    return np.array([wilcoxon(each, zero_method="pratt").pvalue if each.any() else 1.0 for each in differences])
+    steps = [_steps(each) for each in differences]
+    return np.array([wilcoxon(each, zero_method="pratt").pvalue if each.any() else 1.0 for each in steps])
+
+
+def signed_ranks(differences: Array) -> Array:
+    """Differences [H, n] -> sums [H] of their signed ranks, whose sign is the direction that Wilcoxon's test finds.
+
+    It need not be that of the mean: of a few users who gain much and many who lose little, the many count.
+    """
+    from scipy.stats import rankdata
+
+    steps = [_steps(each) for each in differences]
+    return np.array([float(np.sign(each) @ rankdata(np.abs(each))) for each in steps])
+
+
+def _steps(differences: Array) -> Array:
+    """Differences [n] -> whole numbers in the same order of size and with the same signs: 0 for none, +-1, +-2, ...
+
+    Those that differ by rounding alone are one step, as 0 and a difference of equal means that were added in another
+    order are; to a rank test they would not be ties.
+    """
+    sizes = np.abs(differences)
+    order = np.argsort(sizes, kind="stable")
+    steps = np.empty(len(sizes))
+    steps[order] = np.cumsum(np.diff(sizes[order], prepend=0.0) > ROUNDING)
+    signed: Array = np.sign(differences) * steps
+    return signed
 
 
 def holm(p_values: Array) -> Array:
@@ -133,13 +178,13 @@ def win_tie_loss(differences: Array) -> tuple[int, int, int]:
 def detectable(differences: Array, level: float = LEVEL, power: float = POWER) -> float | None:
     """Differences [n] -> the smallest true mean difference that this many users would show with this ``power``.
 
-    (z(1 - alpha / 2) + z(power)) * sd / sqrt(n), by normal theory, for one two-sided test (Cohen, 1988); None for
-    one user. A difference below it that was not found says nothing.
+    (z(1 - alpha / 2) + z(power)) * sd / sqrt(n), by normal theory, for one two-sided test without correction (Cohen,
+    1988): a family of tests has less power. None without a spread to reckon with, as where no user differs. A
+    difference below it that was not found says nothing.
     """
-    if len(differences) < 2:
-        return None
+    spread = _deviation(differences)
     quantiles = special.ndtri((1 + level) / 2) + special.ndtri(power)
-    return float(quantiles * _deviation(differences) / np.sqrt(len(differences)))
+    return float(quantiles * spread / np.sqrt(len(differences))) if spread else None
 
 
 def _deviation(differences: Array) -> float:

@@ -47,7 +47,7 @@ def account(row: Row, metrics: Sequence[str]) -> Account:
 def interval_words(cell: Cell) -> str:
     """The value as the table shows it, with the ends of its interval."""
     if cell.interval is None:
-        return f"{value(cell)} (one run: no interval)"
+        return f"{value(cell)} ({'one run' if cell.n == 1 else 'runs of seeds x tie draws are missing'}: no interval)"
     low, high = cell.interval
     return f"{value(cell)} (95 % interval {low:.{DIGITS}f} to {high:.{DIGITS}f})"
 

@@ -34,12 +34,12 @@ class Dial:
 
 
 def dials(material: Material) -> Part:
-    """Return for each setting that was turned a small picture a metric, with 95 % intervals over seeds."""
+    """Return for each setting that was turned a small picture a metric, with its 95 % intervals."""
     found = turned(material.table.rows)
     if not found:
         return Part(NAME, TITLE, missing=MISSING)
     words = (
-        "Mean on test with its 95 % interval over seeds; one seed gives no interval. A curve shows how far a setting "
+        "Mean on test with its 95 % interval, that of the table; one seed gives none. A curve shows how far a setting "
         "matters; choosing its value by it would be choosing on the test."
     )
     figures = "\n".join(

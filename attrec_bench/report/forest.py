@@ -6,6 +6,8 @@ from attrec_bench.evaluation.comparison import Comparison
 from attrec_bench.evaluation.statistics import LEVEL
 from attrec_bench.report.chart import nice, number, scale
 from attrec_bench.report.part import Material, Part, box, element, paragraph, row_header
+from attrec_bench.results.against_notes import resampled
+from attrec_bench.results.cautions import marked
 from attrec_bench.results.tables import DIGITS
 
 NAME, TITLE = "forest", "Differences with intervals"
@@ -19,10 +21,12 @@ def forest(material: Material) -> Part:
         return Part(
             NAME, TITLE, missing="they need two models of one table that share their test users and seeds' runs"
         )
+    compared = {found[0].baseline, *(each.model for each in found)}
+    over = resampled(row.records for row in material.table.rows if row.label in compared)
     words = (
-        f"Difference from {found[0].baseline} with its {LEVEL:.0%} interval (bootstrap over seeds and users). A filled "
-        f"marker is a difference that is significant at {1 - LEVEL:.0%} after Holm's correction over the table's "
-        f"{len(found)} tests, a hollow one is not. To the right of the line the model is better."
+        f"Difference from {found[0].baseline} with its {LEVEL:.0%} interval (bootstrap over {over}). A filled "
+        f"marker is a difference that the table marks, as significant at {1 - LEVEL:.0%} after Holm's correction over "
+        f"its {len(found)} tests, a hollow one is not. To the right of the line the model is better."
     )
     plots = "\n".join(
         _plot([each for each in found if each.metric == metric], metric)
@@ -62,7 +66,7 @@ def _bar(each: Comparison, low: float, high: float) -> str:
     """Return the interval as a line, the difference as a marker and zero as a rule, on the scale of the axis."""
     place = scale(low, high, 6, WIDTH - 6)
     left, right, middle, zero = (place(value) for value in (*each.interval, each.difference, 0.0))
-    sure = "sure" if each.corrected <= 1 - LEVEL else "unsure"
+    sure = "sure" if marked(each) else "unsure"
     half = ROW / 2
     return (
         f'<svg viewBox="0 0 {WIDTH:g} {ROW:g}" aria-hidden="true"><path class="zero" d="M{zero:.1f} 0V{ROW:g}"/>'

@@ -3,7 +3,8 @@
     †  better than the baseline after Holm's correction over the table      ‡  worse
     ↓  a model that learns by gradient and stands below Popularity, which only counts
 
-Randomness is fixed: the same records give the same table, and two rows the same interval and p in any table of theirs.
+Randomness is fixed: the same records give the same table, and two rows the same interval and p in any table of theirs,
+mirrored where they change roles; Holm's correction counts the tests of the table.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,11 +16,11 @@ from attrec_bench.errors import require, require_choice
 from attrec_bench.evaluation.comparison import SIGN_FLIP, TESTS, Comparison, compare
 from attrec_bench.evaluation.metrics import per_user
 from attrec_bench.evaluation.statistics import Array
-from attrec_bench.results import cautions
-from attrec_bench.results.draws import draw_of
+from attrec_bench.results import against_notes, cautions
+from attrec_bench.results.draws import draw_of, draws, whole
 from attrec_bench.results.record import Record
-from attrec_bench.results.tables import CEILING, MODEL, Cell, Improvement, Row, Table
-from attrec_bench.results.verdicts import BETTER, WORSE, Family, differences, marks_explained
+from attrec_bench.results.tables import CEILING, DIGITS, MODEL, Cell, Improvement, Row, Table
+from attrec_bench.results.verdicts import BETTER, WORSE, Family, marks_explained
 
 BELOW_POPULARITY = "↓"
 POPULARITY = "popularity"
@@ -63,7 +64,9 @@ def _compared(table: Table, against: str | None, test: str, ours: str | None) ->
         (row.label, metric): user_values(row.records, metric) for row in (baseline, *alike) for metric in table.metrics
     }
     found = compare(values, baseline.label, table.metrics, np.random.default_rng(SEED), test)
-    family = Family(found, test, against is None)
+    paired = {row.label: row.records for row in (baseline, *alike)}
+    over = "seeds and tie draws" if any(len(draws(records)) > 1 for records in paired.values()) else "seeds"
+    family = Family(found, test, against is None, over)
     challenger = _challenger(alike) if ours is None else next((row for row in alike if row is named), None)
     shown = [_marked(row, table.metrics, found) for row in table.rows]
     improvement = None if challenger is None else _improvement(challenger, baseline)
@@ -75,10 +78,11 @@ def _compared(table: Table, against: str | None, test: str, ours: str | None) ->
         improvement=improvement,
         notes=(
             *(*table.notes, *notes, *marks_explained(family, table.metrics[0])),
+            *against_notes.contrary(found),
             *([] if improvement is None else _unsure(improvement, table.metrics, found)),
             *cautions.one_seed(marked, baseline.records),
         ),
-        details=(*table.details, *differences(found, table.metrics[0])),
+        details=(*table.details, *against_notes.differences(found, table.metrics[0], test, paired)),
     )
 
 
@@ -135,14 +139,9 @@ def _why_not(row: Row, baseline: Row) -> str:
     users = baseline.records[0].users
     if not all(np.array_equal(record.users, users) for record in (*baseline.records, *row.records)):
         return "the test users are not the same"
-    if any(len(each.records) < len(_levels(each, 0)) * len(_levels(each, 1)) for each in (row, baseline)):
+    if not all(whole(each.records) for each in (row, baseline)):
         return "some runs of seeds x tie draws are missing"
-    return "" if _levels(row, 1) == _levels(baseline, 1) else "the tie draws are not the same"
-
-
-def _levels(row: Row, axis: int) -> set[int]:
-    """Return the seeds (axis 0) or the tie draws (1) of a row."""
-    return {_run(record)[axis] for record in row.records}
+    return "" if draws(row.records) == draws(baseline.records) else "the tie draws are not the same"
 
 
 def _run(record: Record) -> tuple[int, int]:
@@ -170,7 +169,7 @@ def _marked(row: Row, metrics: Sequence[str], found: Sequence[Comparison]) -> Ro
     marks = {
         each.metric: BETTER if each.difference > 0 else WORSE
         for each in found
-        if each.model == row.label and cautions.significant(each)
+        if each.model == row.label and cautions.marked(each)
     }
     return _with_marks(row, metrics, marks)
 
@@ -192,8 +191,13 @@ def _below_popularity(table: Table) -> Table:
     for row in table.rows:
         learns = row.records[0].config["train"] is not None and row.kind == MODEL
         pairs = zip(table.metrics, row.cells, floors[0].cells, strict=True)
-        marks = {metric: BELOW_POPULARITY for metric, cell, floor in pairs if learns and cell.mean < floor.mean}
+        marks = {metric: BELOW_POPULARITY for metric, cell, floor in pairs if learns and _shown_below(cell, floor)}
         rows.append(_with_marks(row, table.metrics, marks))
         low = low or bool(marks)
     note = f"{BELOW_POPULARITY} below Popularity: it has learnt less than counting gives"
     return replace(table, rows=tuple(rows), notes=(*table.notes, *([note] if low else [])))
+
+
+def _shown_below(cell: Cell, floor: Cell) -> bool:
+    """Whether a value is the lower by the digits that are shown: what looks equal is equal."""
+    return round(cell.mean, DIGITS) < round(floor.mean, DIGITS)

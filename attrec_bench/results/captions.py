@@ -171,10 +171,10 @@ def _seeds(records: Sequence[Record], by_row: Sequence[tuple[int, ...]]) -> str:
         level = f"{count(len(drawn), 'tie draw')} ({ranged(drawn)})"
         listed = f"{count(len(numbers), 'seed')} ({ranged(numbers)})" if alike else "the seeds of each row"
         over = f"{listed} x {level}" if numbers else level
-        return (
-            f"mean over {over}, a model without a seed over the tie draws alone, ± half its 95 % interval (Student's t "
-            "over the means of the draws)"
-        )
+        halves = "the root of the summed squares of its halves by Student's t over seeds and over tie draws"
+        how = halves if len(numbers) > 1 else "Student's t over the tie draws"
+        alone = "a model without a seed over the tie draws alone"
+        return f"mean over {over}, {alone}, ± half its 95 % interval ({how})"
     if not numbers:
         return ""
     if len(numbers) == 1:

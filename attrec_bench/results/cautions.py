@@ -7,7 +7,7 @@ import numpy as np
 from attrec_bench.evaluation.comparison import Comparison
 from attrec_bench.evaluation.statistics import LEVEL, ROUNDING
 from attrec_bench.results.captions import count, seeds
-from attrec_bench.results.draws import draws
+from attrec_bench.results.draws import draws, levels, whole
 from attrec_bench.results.record import Record
 
 MANY = 0.2
@@ -16,7 +16,8 @@ MANY = 0.2
 Interval = tuple[float, float]
 
 FEWEST = 3
-"""Independent values that an interval must rest on before it may judge another figure: of two, t is 12.7."""
+"""Seeds, and tie draws where they vary, that an interval must rest on before it may judge another figure: of two, t is
+12.7."""
 
 
 def cut_short(rows: Mapping[str, Sequence[Record]]) -> list[str]:
@@ -79,9 +80,9 @@ def thin(rows: Mapping[str, Sequence[Record]], intervals: Mapping[str, Mapping[s
     """
     two: dict[str, list[str]] = {}
     for label, records in rows.items():
-        number, noun = rests_on(records)
-        if number == 2:
-            two.setdefault(noun, []).append(label)
+        for noun, number in levels(records).items():
+            if number == 2 and any(intervals[label].values()):
+                two.setdefault(noun, []).append(label)
     alike = {label: _alike(records, intervals[label]) for label, records in rows.items()}
     equal = "; ".join(f"{label} in {', '.join(metrics)}" for label, metrics in alike.items() if metrics)
     said = [
@@ -102,10 +103,15 @@ def _alike(records: Sequence[Record], intervals: Mapping[str, Interval | None]) 
     return [metric for metric, interval in intervals.items() if interval is not None and not has_width(interval)]
 
 
-def rests_on(records: Sequence[Record]) -> tuple[int, str]:
-    """Return how many independent values the interval of a row rests on, and what they are: tie draws or seeds."""
-    drawn = draws(records)
-    return (len(drawn), "tie draw") if len(drawn) > 1 else (len(seeds(records)), "seed")
+def draws_alone(rows: Mapping[str, Sequence[Record]]) -> list[str]:
+    """Return a note on the rows with one seed and several tie draws, whose intervals cannot tell of seeds."""
+    alone = [label for label, records in rows.items() if levels(records).get("seed") == 1 < len(draws(records))]
+    if not alone:
+        return []
+    return [
+        f"The intervals of {', '.join(alone)} hold tie draws only: of one seed, they say nothing of what other seeds "
+        "would give"
+    ]
 
 
 def has_width(interval: Interval) -> bool:
@@ -115,14 +121,20 @@ def has_width(interval: Interval) -> bool:
 
 
 def unjudged(records: Sequence[Record], interval: Interval | None) -> str:
-    """Return why the interval of a row cannot judge another figure; nothing where it can."""
-    number, noun = rests_on(records)
-    over = count(number, noun) if number else f"no {noun}"
+    """Return why the interval of a row cannot judge another figure; nothing where it can.
+
+    It must rest on several values of every level that could move the row's value.
+    """
+    sizes = levels(records)
     if interval is None:
-        return f"no interval: {over}"
-    if number >= FEWEST and has_width(interval):
-        return ""
-    return f"not judged by our interval: {over if number < FEWEST else f'equal {noun}s'}"
+        over = " x ".join(count(number, noun) for noun, number in sizes.items()) or "no seed"
+        return f"no interval: {over}{'' if whole(records) else ', of which some runs are missing'}"
+    few = [count(number, noun) for noun, number in sizes.items() if number < FEWEST]
+    if few:
+        return f"not judged by our interval: {' and '.join(few)}"
+    return (
+        "" if has_width(interval) else f"not judged by our interval: equal {' and '.join(f'{noun}s' for noun in sizes)}"
+    )
 
 
 def unsure(improvement: Mapping[str, float | None], found: Iterable[Comparison]) -> list[str]:
@@ -142,6 +154,11 @@ def unsure(improvement: Mapping[str, float | None], found: Iterable[Comparison])
 def significant(each: Comparison) -> bool:
     """Whether a difference is told from 0 at the level of every test, after correction."""
     return each.corrected <= 1 - LEVEL
+
+
+def marked(each: Comparison) -> bool:
+    """Whether a difference is told by a mark: significant, and its mean on the side that the test finds."""
+    return significant(each) and not each.contrary
 
 
 def one_seed(marked: Mapping[str, Sequence[Record]], baseline: Sequence[Record]) -> list[str]:

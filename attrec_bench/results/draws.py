@@ -2,9 +2,11 @@
 
 Where an order is undefined, one draw of it is one of many data sets that the file could as well have been. Records
 that differ in nothing but ``tie_seed`` share a row, n seeds x K draws, so that a table tells how much of a difference
-the undefined order alone can make.
+the undefined order alone can make. The two levels are crossed: what each moves can only be told, and put into an
+interval, where every seed has a run in every draw.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attrec_bench.evaluation.metrics import means
+from attrec_bench.evaluation.statistics import crossed_interval
 from attrec_bench.results.record import Record
 
 NO_SEED = "-"
@@ -48,36 +51,52 @@ def runs(records: Sequence[Record]) -> str:
     return f"{shown} x {drawn}" if drawn > 1 else shown
 
 
+def levels(records: Sequence[Record]) -> dict[str, int]:
+    """How many values each level of variation of a row has, under the noun for one: ``{"seed": 5, "tie draw": 3}``.
+
+    A model that uses no seed lacks that level, runs of one order lack that of the draws.
+    """
+    seeds, drawn = {record.config["seed"] for record in records}, draws(records)
+    sizes = {"seed": len(seeds)} if seeds != {None} else {}
+    return sizes | ({"tie draw": len(drawn)} if len(drawn) > 1 else {})
+
+
+def whole(records: Sequence[Record]) -> bool:
+    """Whether every seed of these records has a run in every tie draw of theirs."""
+    return len(records) == math.prod(levels(records).values())
+
+
 def spread(label: str, records: Sequence[Record], metrics: Sequence[str]) -> list[str]:
-    """Return a note on a row of several draws: how far draws and seeds move it."""
-    drawn, seeds = draws(records), {record.config["seed"] for record in records}
-    if len(drawn) < 2:
+    """Return a note on a row of several draws, of which no run is missing: how far draws and seeds move it."""
+    sizes = levels(records)
+    if "tie draw" not in sizes or not whole(records):
         return []
-    parts = [f"between {len(drawn)} tie draws {_listed(metrics, _spread(records, draw_of, metrics))}"]
-    if len(seeds) > 1:
+    parts = [f"between {sizes['tie draw']} tie draws {_listed(metrics, _spread(records, draw_of, metrics))}"]
+    if sizes.get("seed", 0) > 1:
         by_seed = _spread(records, lambda record: record.config["seed"], metrics)
-        parts.append(f"between {len(seeds)} seeds {_listed(metrics, by_seed)}")
+        parts.append(f"between {sizes['seed']} seeds {_listed(metrics, by_seed)}")
     return [f"{label}: standard deviation {'; '.join(parts)}"]
 
 
 def missing(label: str, records: Sequence[Record]) -> list[str]:
     """Return a note on a row of several draws that lacks some of its seeds x draws."""
-    drawn, seeds = draws(records), {record.config["seed"] for record in records}
-    whole = len(drawn) * len(seeds)
-    if len(drawn) < 2 or len(records) == whole:
+    if whole(records):
         return []
-    return [f"{label}: {len(records)} of {whole} runs (seeds x tie draws) are there"]
+    return [
+        f"{label}: {len(records)} of {math.prod(levels(records).values())} runs (seeds x tie draws) are there, so that "
+        "it has no interval: what the missing ones would move cannot be told from what seeds and draws do"
+    ]
 
 
-def independent(records: Sequence[Record], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values [records, metrics] -> what an interval may count as independent [n, metrics].
+def intervals(records: Sequence[Record], values: NDArray[np.float64]) -> list[tuple[float, float] | None]:
+    """Values [records, metrics] -> the interval of each metric's mean, None where a run of seeds x draws is missing.
 
-    That is every seed; where there are several draws, the mean of each draw, since the runs of one draw share its data.
+    The records are in the order of their seeds and, within a seed, of their draws.
     """
-    drawn = [draw_of(record) for record in records]
-    if len(set(drawn)) < 2:
-        return values
-    return np.array([values[[each == draw for each in drawn]].mean(axis=0) for draw in dict.fromkeys(drawn)])
+    if not whole(records):
+        return [None] * values.shape[1]
+    drawn = max(1, len(draws(records)))
+    return [crossed_interval(each.reshape(-1, drawn)) for each in values.T]
 
 
 def _spread(

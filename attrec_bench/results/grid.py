@@ -126,10 +126,16 @@ def lines(table: Table) -> list[Line]:
         rows.append(Line(row.kind, (Shown(label), *cells, Shown(runs(row.records)))))
     if table.improvement is None:
         return rows
-    gains = ["" if share is None else f"{share:+.1%}" for share in table.improvement.shares]
+    gains = ["" if share is None else _gain(share) for share in table.improvement.shares]
     label = f"Improv. of {table.improvement.model} over {table.improvement.baseline}"
     rest = [""] * (len(header(table)) - 1 - len(gains))
     return [*rows, Line(IMPROVEMENT, tuple(map(Shown, (label, *gains, *rest))))]
+
+
+def _gain(share: float) -> str:
+    """Return a share with its sign, which one that is shown as 0 has not."""
+    shown = round(share, 3)
+    return f"{shown:+.1%}" if shown else "0.0%"
 
 
 def _beside(table: Table, row: str, metric: str) -> Beside | None:
@@ -146,7 +152,7 @@ def _published(beside: Beside | None) -> Shown:
 
 
 def value(cell: Cell) -> str:
-    """Mean ± half of its interval; the mean alone where one seed gives no interval."""
+    """Mean ± half of its interval; the mean alone where there is none, as for one run."""
     mean = f"{cell.mean:.{DIGITS}f}"
     return mean if cell.interval is None else f"{mean} ± {(cell.interval[1] - cell.interval[0]) / 2:.{DIGITS}f}"
 

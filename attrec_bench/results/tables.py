@@ -18,7 +18,6 @@ import numpy as np
 from attrec_bench.errors import InputError, require_choice
 from attrec_bench.evaluation.comparison import Comparison
 from attrec_bench.evaluation.metrics import means
-from attrec_bench.evaluation.statistics import seed_interval
 from attrec_bench.results import captions, cautions, draws
 from attrec_bench.results.grouping import Part, newest_of_each_seed, parts_of
 from attrec_bench.results.labels import labels, said_anyway, unsaid
@@ -48,8 +47,9 @@ TYPED = Names()
 class Cell:
     """One metric of one row over n runs.
 
-    ``sd`` and ``interval``, Student's 95 % interval of the mean, are None for one run; ``place`` is BEST, SECOND or
-    None; ``marks`` are signs that a note explains.
+    ``sd`` and ``interval``, the 95 % interval of the mean over seeds and tie draws, are None for one run, the interval
+    also where a run of seeds x draws is missing; ``place`` is BEST, SECOND or None; ``marks`` are signs that a note
+    explains.
     """
 
     mean: float
@@ -185,6 +185,7 @@ def _table(part: Part, said: Mapping[str, Sequence[str]], metrics: tuple[str, ..
     by_label = {row.label: row.records for row in ordered}
     notes += captions.unequal("Seeds", seeds_of(ordered))
     notes += cautions.thin(by_label, {row.label: _intervals(row, metrics) for row in ordered})
+    notes += cautions.draws_alone(by_label)
     notes += cautions.cut_short(by_label)
     notes += cautions.untaught(by_label)
     notes += captions.unequal("Tie draws", {row.label: draws.draws(row.records) for row in ordered})
@@ -207,12 +208,11 @@ def _table(part: Part, said: Mapping[str, Sequence[str]], metrics: tuple[str, ..
 
 def _row(label: str, typed: str, records: Sequence[Record], metrics: Sequence[str]) -> Row:
     scores = [means(record.ranks, metrics, record.users) for record in records]
-    values = np.array([[score[name] for name in metrics] for score in scores])  # [seeds, metrics]
+    values = np.array([[score[name] for name in metrics] for score in scores])  # [records, metrics]
     spread = values.std(axis=0, ddof=1) if len(records) > 1 else [None] * len(metrics)
-    means_of = draws.independent(records, values)
     cells = tuple(
-        Cell(float(each.mean()), None if sd is None else float(sd), len(records), interval=seed_interval(apart))
-        for each, sd, apart in zip(values.T, spread, means_of.T, strict=True)
+        Cell(float(each.mean()), None if sd is None else float(sd), len(records), interval=interval)
+        for each, sd, interval in zip(values.T, spread, draws.intervals(records, values), strict=True)
     )
     model = records[0].model
     kind = FLOOR if model in FLOORS else CEILING if model in CEILINGS else MODEL
