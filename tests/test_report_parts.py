@@ -18,8 +18,11 @@ from attrec_bench.report.forest import forest
 from attrec_bench.report.hits import curve, hits
 from attrec_bench.report.importance import importance
 from attrec_bench.report.learning import learning
+from attrec_bench.report.part import Material
+from attrec_bench.results.against import compared
 from attrec_bench.results.ledger import FOLDER
 from attrec_bench.results.record import Record
+from attrec_bench.results.tables import tables
 from attrec_bench.run import WEIGHTS, run
 from attrec_bench.sweeping.storage import opened
 from tests.records import contest, make_record, row
@@ -141,6 +144,16 @@ def test_the_forest_stands_where_the_comparisons_say(tmp_path: Path) -> None:
     start, end = float(interval[1:].split()[0]), float(interval.split("H")[1].split("m")[0])
     left, unit = float(zero[1:].split()[0]), (end - start) / (high - low)
     assert (start - left) / unit == pytest.approx(low, abs=2e-3)
+
+
+def test_the_forest_says_why_there_is_none(tmp_path: Path) -> None:
+    elsewhere = [each for each in contest(protocol={"last_tie": "first"}) if each.model != "caser"]
+    made = compared(tables([*contest(), *elsewhere], ("HR@10",)), against="caser")
+    (lacking,) = [each for each in made if not each.comparisons]
+    said = forest(Material(lacking, "t0", tmp_path)).missing
+    assert said == "Not compared with caser, of which there is no row here"
+    alone = forest(material([make_record("caser")], tmp_path)).missing
+    assert alone.startswith("they need two models of one table")
 
 
 def by_difference(found: list[Comparison]) -> list[float]:

@@ -6,9 +6,11 @@ from attrec_bench.evaluation.comparison import Comparison
 from attrec_bench.evaluation.statistics import LEVEL
 from attrec_bench.report.chart import nice, number, scale
 from attrec_bench.report.part import Material, Part, box, element, paragraph, row_header
+from attrec_bench.results.named import why_not
 from attrec_bench.results.tables import DIGITS
 
 NAME, TITLE = "forest", "Differences with intervals"
+MISSING = "they need two models of one table that share their test users and seeds' runs"
 WIDTH, ROW, AXIS = 260.0, 26.0, 22.0
 
 
@@ -16,9 +18,7 @@ def forest(material: Material) -> Part:
     """Return a table a metric: each model's difference from the baseline as a number and as a picture."""
     found = material.table.comparisons
     if not found:
-        return Part(
-            NAME, TITLE, missing="they need two models of one table that share their test users and seeds' runs"
-        )
+        return Part(NAME, TITLE, missing=why_not(material.table) or MISSING)
     words = (
         f"Difference from {found[0].baseline} with its {LEVEL:.0%} interval (bootstrap over seeds and users). A filled "
         f"marker is a difference that is significant at {1 - LEVEL:.0%} after Holm's correction over the table's "
