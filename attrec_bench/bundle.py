@@ -3,8 +3,9 @@
     record.json   configuration, data's sum, metrics, sums of the files below      ranks.npz    users [n], ranks [n]
     weights.pt    of a model that learns by gradient                               topk.tsv     user_id, item_id, score
 
-``verify`` computes the metrics from the ranks, and where the data are here, scores anew with the weights. Nothing in a
-bundle is run: weights are read as tensors only, and a class that is not the suite's must be trusted by name.
+``verify`` computes the test metrics from the ranks, and where the data are here, scores test and validation anew with
+the weights. What else a record tells of its training, as its history and times, cannot be checked. Nothing in a bundle
+is run: weights are read as tensors only, and a class that is not the suite's must be trusted by name.
 """
 
 import io
@@ -19,9 +20,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from attrec_bench.data.interactions import PAD, Interactions
+from attrec_bench.contract import Counter, Learner
+from attrec_bench.data.interactions import PAD, Interactions, Ints
 from attrec_bench.errors import InputError, require, require_choice
-from attrec_bench.evaluation.metrics import means
+from attrec_bench.evaluation.metrics import Ranks, means
 from attrec_bench.evaluation.ranks import queries
 from attrec_bench.history import HISTORIES, about_untrained, history_of, looking_back
 from attrec_bench.plan import Plan
@@ -110,17 +112,18 @@ def verify(file: Path, path: str | None) -> str:
             raise InputError(str(error).replace(str(folder), str(file))) from error
         said = [f"{file}: run {record.identity[:16]}, {record.model} on {record.data['name']}"]
         check_metrics(record)
-        said.append(f"{len(record.metrics['test'])} metrics follow from the ranks of {len(record.ranks)} targets")
+        said.append(f"{len(record.metrics['test'])} test metrics follow from the ranks of {len(record.ranks)} targets")
         try:
             planned = plan_of(record, path)
         except InputError as error:
             if "was trained on other data" in str(error):
                 raise
-            return "\n".join([*said, f"not scored again: {error}"]) + "\n"
+            return "\n".join([*said, f"not scored again, and its validation metrics not checked: {error}"]) + "\n"
         said += about_changes(record, planned)
         model = restored(folder, record, planned)
         check_ranks(record, planned, model)
         said.append("scored again with its weights: every rank is the recorded one")
+        said.append(check_valid(record, planned, model))
         lines = read_topk(folder / TOPK)
         check_topk(lines, topk(planned.split.known, model, most_of(lines)))
         return "\n".join([*said, f"scored again: the {len(lines)} lines of {TOPK} are its best items"]) + "\n"
@@ -142,11 +145,34 @@ def unpacked(file: Path, folder: Path) -> None:
 
 
 def check_metrics(record: Record) -> None:
-    """Raise InputError where a test metric is not what the ranks give."""
-    for name, value in means(record.ranks, users=record.users).items():
-        told = record.metrics["test"].get(name)
-        if told is None or not math.isclose(told, value, rel_tol=1e-9, abs_tol=1e-12):
-            raise InputError(f"{name} of run {record.identity[:16]} must be {value:.6f}, from its ranks, got {told}")
+    """Raise InputError where a test metric is not what the ranks give, or one that every run has is missing."""
+    _check(record, "test", record.ranks, record.users)
+
+
+def check_valid(record: Record, planned: Plan, model: Any) -> str:
+    """Raise InputError where a validation metric is not what the weights, scored anew, give. Say what was checked.
+
+    A model that learnt by gradient from the validation events too is not the one that was validated; one that counts is
+    made anew from the training events.
+    """
+    if record.config["protocol"].get("refit"):
+        if isinstance(model, Learner):
+            return "not checked: its validation metrics, which are of the model before it learnt from these events too"
+        model = planned.build_model()
+        if isinstance(model, Counter):
+            model.fit(planned.split.train)
+    users, ranks = scored(planned, model, planned.split.before, planned.split.valid, Progress(), "valid")
+    _check(record, "valid", np.asarray(ranks), users)
+    return f"scored again: its {len(record.metrics['valid'])} validation metrics are the recorded ones"
+
+
+def _check(record: Record, part: str, ranks: Ranks, users: Ints) -> None:
+    own = record.metrics.get(part, {})
+    source = "from its ranks" if part == "test" else "on validation, scored again"
+    for name, value in {**means(ranks, users=users), **means(ranks, own, users)}.items():
+        told = own.get(name)
+        if not isinstance(told, float | int) or not math.isclose(told, value, rel_tol=1e-9, abs_tol=1e-12):
+            raise InputError(f"{name} of run {record.identity[:16]} must be {value:.6f}, {source}, got {told}")
 
 
 def check_ranks(record: Record, planned: Plan, model: Any) -> None:

@@ -42,6 +42,15 @@ def composed(overrides: list[str], name: str = "config", trusted: bool = True) -
         return config
 
 
+def plain_of(node: "DictConfig") -> dict[str, Any]:
+    """A part of a composed configuration -> plain data, what it refers to in place."""
+    from omegaconf import OmegaConf
+
+    plain = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(plain, dict)  # a DictConfig always gives one; mypy cannot know
+    return {str(key): value for key, value in plain.items()}
+
+
 def check_places(config: "DictConfig", choices: typed.Choices, name: str = "config") -> None:
     """Raise InputError where a YAML file of the user's has put keys where nothing reads them."""
     from omegaconf import OmegaConf

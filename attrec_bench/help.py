@@ -99,10 +99,11 @@ attrec-bench export run=ID out=FILE [k=50] [runs=FOLDER]: a recorded run as one 
 """
 
 VERIFY_HELP = """\
-attrec-bench verify bundle.zip: check an exported run; the exit code is 1, and one line names it, for any mismatch
+attrec-bench verify bundle.zip: check an exported run; the exit code is 1, and one line names it, for a mismatch
 
-Sums and metrics are checked always; where the run's data are on this machine, its weights are scored again: every rank
-and every list must come out.
+Sums and every test metric are checked always; where the run's data are on this machine, its weights are scored again:
+every rank, every list and every validation metric must come out. Not checked, since nothing in a bundle tells them: the
+history of the training, its times and, of a model that was trained again (protocol.refit), what it had on validation.
   dataset.path=FILE   where the run's data lie here
   trust=PKG.CLASS     the run's model is this class of yours or of somebody else, whose code may be run
 """

@@ -125,9 +125,12 @@ PUBLISHED_PROTOCOL: dict[str, Any] = {
     "candidates": "full",
     "ties": "expected",
     "chosen_on": "validation",
+    "refit": False,
     "min_rating": None,
     "k_core": None,
     "min_item_events": None,
+    "min_user_events": None,
+    "duplicates": "keep",
 }
 """PROTOCOL in the fields of the registry of published values."""
 

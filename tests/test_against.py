@@ -103,6 +103,42 @@ def test_against_names_another_baseline() -> None:
         against(contest(), test="t")
 
 
+def two_protocols(absent: str) -> list[Record]:
+    """A contest under two protocols; ``absent`` took part only in the first."""
+    return [*contest(), *(each for each in contest(protocol={"last_tie": "first"}) if each.model != absent)]
+
+
+def test_a_table_without_the_baseline_that_was_named_is_not_compared_and_says_so() -> None:
+    made = compared(tables(two_protocols("caser"), ("HR@10",)), against="caser")
+    (whole,), (lacking,) = ([each for each in made if ("caser" in labels(each)) == there] for there in (True, False))
+    assert {each.baseline for each in whole.comparisons} == {"caser"}
+    assert not any(note.startswith("Not compared") for note in whole.notes)
+    assert (lacking.comparisons, lacking.improvement) == ((), None)
+    assert "Not compared with caser, of which there is no row here" in lacking.notes
+    assert any("below Popularity" in note for note in lacking.notes), "which is no comparison with it"
+
+
+def test_a_table_without_ours_tells_no_other_improvement_and_says_so() -> None:
+    made = compared(tables(two_protocols("bprmf"), ("HR@10",)), ours="bprmf")
+    (whole,), (lacking,) = ([each for each in made if ("bprmf" in labels(each)) == there] for there in (True, False))
+    assert whole.improvement == Improvement("bprmf", "caser", (0.1 / 0.5 - 1,))
+    assert not any("No improvement" in note for note in whole.notes)
+    assert lacking.improvement is None
+    assert {each.model for each in lacking.comparisons} == {"attrec"}
+    assert "No improvement is told of bprmf, of which there is no row here" in lacking.notes
+
+
+def test_a_model_with_several_rows_here_is_no_name_of_one() -> None:
+    own = [make_record("caser", ranks=[4.0] * 20, keywords={"d": d}, protocol={"last_tie": "first"}) for d in (4, 8)]
+    made = compared(tables([*two_protocols("caser"), *own], ("HR@10",)), against="caser")
+    (several,) = [each for each in made if not each.comparisons]
+    assert "Not compared with caser, of which there are several rows here: caser (d=4); caser (d=8)" in several.notes
+
+
+def labels(table: Table) -> list[str]:
+    return [each.label for each in table.rows]
+
+
 def test_among_baselines_alone_there_is_a_comparison_and_no_improvement() -> None:
     table = against(contest()[:3])
     assert {each.model for each in table.comparisons} == {"bprmf"}

@@ -1,18 +1,23 @@
 """A bundle says what its run's record says, and any change to it is found."""
 
+import tempfile
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from attrec_bench.bundle import TOPK, check_metrics, export, read_topk, verify
+from attrec_bench.bundle import TOPK, check_metrics, export, read_topk, unpacked, verify
 from attrec_bench.configuration import composed
 from attrec_bench.errors import InputError
+from attrec_bench.evaluation.metrics import means
 from attrec_bench.recommend import plan_of
 from attrec_bench.results import store
-from attrec_bench.run import run
+from attrec_bench.results.record import Record, consumed, identity
+from attrec_bench.run import WEIGHTS, run
 from tests.records import make_record
 from tests.test_run import SMALL
 
@@ -90,23 +95,106 @@ def test_any_change_is_named(bundle: Path, tmp_path: Path, case: str) -> None:
         verify(changed(bundle, tmp_path / "changed.zip", name, change), None)
 
 
+def forged(bundle: Path, target: Path, **changes: Any) -> Path:
+    """A bundle whose record was changed by somebody who mended every sum; the lists are the old ones."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "bundle"
+        unpacked(bundle, folder)
+        record = replace(store.read(folder), **changes)
+        weights = (folder / WEIGHTS).read_bytes() if (folder / WEIGHTS).is_file() else None
+        own = store.save(Path(place), record, lambda to: weights and (to / WEIGHTS).write_bytes(weights))
+        with zipfile.ZipFile(bundle) as old, zipfile.ZipFile(target, "w") as new:
+            for name in old.namelist():
+                new.writestr(name, old.read(name) if name == TOPK else (own / name).read_bytes())
+    return target
+
+
+def bundled(folder: Path, *words: str) -> Path:
+    """A small run of its own as a bundle."""
+    overrides = [*SMALL, *words, f"runs={folder / 'runs'}"]
+    (model,) = [word.removeprefix("model=") for word in words if word.startswith("model=")]
+    record, _ = run(composed(overrides), model, " ".join(["attrec-bench", "run", *overrides]))
+    export(folder / "runs", record.identity, folder / "bundle.zip", 3, None)
+    return folder / "bundle.zip"
+
+
 def test_a_forger_who_mends_the_sums_is_found_by_the_weights(bundle: Path, tmp_path: Path) -> None:
-    (folder,) = store.folders(bundle.parent / "runs")
-    record = store.read(folder)
-    from dataclasses import replace
-
-    from attrec_bench.evaluation.metrics import means
-
+    record = record_of(bundle)
     ranks = np.maximum(record.ranks - 1, 1)
-    forged = replace(record, ranks=ranks, metrics={**record.metrics, "test": means(ranks, users=record.users)})
-    place = store.save(
-        tmp_path, forged, lambda to: (to / "weights.pt").write_bytes((folder / "weights.pt").read_bytes())
-    )
-    with zipfile.ZipFile(bundle) as old, zipfile.ZipFile(tmp_path / "forged.zip", "w") as new:
-        for name in old.namelist():
-            new.writestr(name, old.read(name) if name == TOPK else (place / name).read_bytes())
+    metrics = {**record.metrics, "test": means(ranks, users=record.users)}
     with pytest.raises(InputError, match="ranks differ when scored again"):
-        verify(tmp_path / "forged.zip", None)
+        verify(forged(bundle, tmp_path / "forged.zip", ranks=ranks, metrics=metrics), None)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "why"),
+    [
+        ("test", "HR@10", 0.99, r"HR@10 of run [0-9a-f]{16} must be 0\.\d+, from its ranks, got 0\.99"),
+        ("test", "HR@2", 0.99, r"HR@2 of run [0-9a-f]{16} must be 0\.\d+, from its ranks, got 0\.99"),  # no run has it
+        ("test", "MRR", "0.5", r"MRR of run .* from its ranks, got 0\.5"),
+        ("test", "Gold", 1.0, "metric must be HR@K, .*, got 'Gold'"),
+        ("valid", "MRR", 0.99, r"MRR of run [0-9a-f]{16} must be 0\.\d+, on validation, scored again, got 0\.99"),
+        ("valid", "HR@2", 0.99, r"HR@2 of run .* on validation, scored again, got 0\.99"),
+        ("valid", "Gold", 1.0, "metric must be HR@K, .*, got 'Gold'"),
+    ],
+)
+def test_no_metric_of_a_record_can_be_forged(
+    bundle: Path, tmp_path: Path, part: str, name: str, value: Any, why: str
+) -> None:
+    metrics = dict(record_of(bundle).metrics)
+    metrics[part] = {**metrics[part], name: value}
+    with pytest.raises(InputError, match=why):
+        verify(forged(bundle, tmp_path / "forged.zip", metrics=metrics), None)
+
+
+def test_a_further_metric_that_the_ranks_give_is_counted(bundle: Path, tmp_path: Path) -> None:
+    record = record_of(bundle)
+    test = {**record.metrics["test"], **means(record.ranks, ["HR@2"], record.users)}
+    said = verify(forged(bundle, tmp_path / "more.zip", metrics={**record.metrics, "test": test}), None)
+    assert f"{len(test)} test metrics follow from the ranks" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "checked"),
+    [
+        (["model=random"], True),
+        (["model=itemknn"], True),
+        (["model=itemknn", "protocol.refit=true"], True),
+        (["model=attrec", "train.epochs=1", "protocol=ratio"], True),
+        (["model=bprmf", "train.epochs=1", "protocol.refit=true"], False),
+    ],
+)
+def test_validation_is_scored_again_but_of_a_model_that_learnt_from_it(
+    words: list[str], checked: bool, tmp_path: Path
+) -> None:
+    bundle = bundled(tmp_path, *words)
+    record = record_of(bundle)
+    assert (
+        f"its {len(record.metrics['valid'])} validation metrics are the recorded ones" in verify(bundle, None)
+    ) == checked
+    metrics = {**record.metrics, "valid": {**record.metrics["valid"], "MRR": 0.99}}
+    lying = forged(bundle, tmp_path / "forged.zip", metrics=metrics)
+    if checked:
+        with pytest.raises(InputError, match=r"MRR of run .* on validation, scored again"):
+            verify(lying, None)
+    else:
+        assert "not checked: its validation metrics, which are of the model before it learnt" in verify(lying, None)
+
+
+def test_without_the_data_it_is_said_that_validation_was_not_checked(bundle: Path, tmp_path: Path) -> None:
+    record = record_of(bundle)
+    model = {**record.config["model"], "_target_": "somebody.elses.Model"}
+    config = {**record.config, "model": model}
+    code = identity(consumed(config, record.data["sha256"], record.code))
+    said = verify(forged(bundle, tmp_path / "other.zip", config=config, identity=code), None)
+    assert "not scored again, and its validation metrics not checked: " in said
+
+
+def record_of(bundle: Path) -> Record:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "bundle"
+        unpacked(bundle, folder)
+        return store.read(folder)
 
 
 def test_metrics_must_follow_from_the_ranks() -> None:

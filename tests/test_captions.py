@@ -57,6 +57,27 @@ def test_the_caption_lists_the_seeds_only_where_every_row_has_them() -> None:
     assert "one seed (4)." in caption(attrec=range(4, 5), bprmf=range(4, 5))
 
 
+@pytest.mark.parametrize(
+    ("rows", "note"),
+    [
+        ({"attrec": range(3), "bprmf": range(3), "random": range(7, 8)}, "random 7; bprmf 0-2; attrec 0-2"),
+        ({"attrec": range(1), "random": range(3)}, "random 0-2; attrec 0"),
+        ({"attrec": range(2), "bprmf": range(1, 2), "random": range(2)}, "random 0, 1; bprmf 1; attrec 0, 1"),
+        ({"attrec": range(3), "random": range(1)}, None),  # the column tells
+        ({"random": range(3)}, None),
+    ],
+)
+def test_seeds_that_the_caption_does_not_list_a_note_lists(rows: dict[str, range], note: str | None) -> None:
+    made = [
+        make_record(model, seed, ranks=[{"attrec": 1, "bprmf": 2, "random": 3}[model]])
+        for model, numbers in rows.items()
+        for seed in numbers
+    ]
+    table = one([*made, make_record("itemknn", None, ranks=[4], train=None)], ("MRR",))
+    assert ("over the seeds of each row" in table.caption) == (note is not None)
+    assert [each for each in table.notes if each.startswith("Seeds")] == ([f"Seeds differ: {note}"] if note else [])
+
+
 def test_the_caption_of_tie_draws_lists_the_seeds_only_where_every_row_has_them() -> None:
     records = [
         make_record(model, seed, protocol={"tie_order": "random", "tie_seed": draw})

@@ -102,7 +102,7 @@ def test_what_holds_on_all_data_sets_is_said_once_and_the_rest_with_its_data_set
     for once in ("Leave-one-out: each user's last event", "Epochs are chosen on validation by MRR", "In bold the best"):
         assert text.count(once) == 1
         assert f"-set: {once}" not in text
-    assert "On b-set: Seeds differ: fmc 0; attrec 0, 1" in said
+    assert "On b-set: Seeds differ: random 0; fmc 0; attrec 0, 1" in said
     assert "On a-set: ↓ below Popularity: it has learnt less than counting gives" in said
     assert any(each.startswith("On a-set: HR@10 against caser, with 95% intervals") for each in found.details)
     assert any(each.startswith("On b-set: HR@10 against fmc, with 95% intervals") for each in found.details)

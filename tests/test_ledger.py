@@ -2,9 +2,12 @@
 
 import json
 from dataclasses import replace
+from fractions import Fraction
+from math import comb
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from attrec_bench.results import ledger
@@ -68,3 +71,20 @@ def test_the_expected_best_of_k_trials_by_hand() -> None:
     # of 1, 2, 4: one draw gives 7/3 on average; the pairs give 2, 4, 4; all three give 4
     assert ledger.expected_best([4, 1, 2]) == pytest.approx([7 / 3, 10 / 3, 4])
     assert ledger.expected_best([]) == []
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 40, 300])
+def test_the_expected_best_is_that_of_the_coefficients(n: int) -> None:
+    values = [Fraction(number, 1000) for number in np.random.default_rng(n).integers(0, 1000, n).tolist()]
+    exact = [
+        sum(comb(i - 1, k - 1) * value for i, value in enumerate(sorted(values), 1)) / comb(n, k)
+        for k in range(1, n + 1)
+    ]
+    assert ledger.expected_best(list(map(float, values))) == pytest.approx(list(map(float, exact)), abs=1e-12)
+
+
+def test_the_expected_best_of_thousands_of_trials() -> None:
+    n = 5000
+    curve = ledger.expected_best([i / n for i in range(1, n + 1)])
+    # of 1 ... n the best of k is k (n + 1) / (k + 1) on average
+    assert curve == pytest.approx([k * (n + 1) / (k + 1) / n for k in range(1, n + 1)], rel=1e-9)

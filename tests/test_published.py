@@ -1,4 +1,5 @@
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -6,9 +7,10 @@ import pytest
 import yaml
 
 from attrec_bench.configuration import conf_folder
+from attrec_bench.data.filters import Filters
 from attrec_bench.errors import InputError
 from attrec_bench.results.published.comparable import reasons, unknown
-from attrec_bench.results.published.registry import FIELDS, FOLDER, UNKNOWN, Published, published, read
+from attrec_bench.results.published.registry import FIELDS, FILTERS, FOLDER, UNKNOWN, Published, published, read
 from tests.records import PUBLISHED_PROTOCOL as SAME
 from tests.records import make_record
 from tests.records import published_value as value
@@ -30,9 +32,15 @@ def test_the_same_protocol_is_comparable() -> None:
         ({"candidates": "uniform-100"}, "candidates uniform-100, here candidates full"),
         ({"ties": "pessimistic"}, "equal scores ranked by the pessimistic rank, here"),
         ({"chosen_on": "test"}, "the epoch chosen on test, here the epoch chosen on validation"),
+        (
+            {"refit": True},
+            "the tested model trained again on training and validation events, here the",
+        ),
         ({"min_rating": 3}, "other filtering: rating >= 3, here no min_rating"),
         ({"k_core": 10}, "other filtering: 10-core, here no k_core"),
         ({"min_item_events": 6}, "other filtering: items with >= 6 events, here no min_item_events"),
+        ({"min_user_events": 5}, "other filtering: users with >= 5 events, here no min_user_events"),
+        ({"duplicates": "first"}, "other filtering: duplicates=first, here duplicates=keep"),
     ],
 )
 def test_each_field_is_a_reason_by_itself_and_none_where_it_is_unknown(protocol: dict[str, Any], said: str) -> None:
@@ -50,8 +58,10 @@ def test_each_field_is_a_reason_by_itself_and_none_where_it_is_unknown(protocol:
         ({"protocol": {"ties": "optimistic"}}, {"ties": "optimistic"}),
         ({"protocol": {"tie_order": "item"}}, {"tie_order": "item"}),
         ({"protocol": {"name": "ratio", "train_share": 0.7, "valid_share": 0.1}}, {"split": "ratio-70-10-20"}),
+        ({"protocol": {"refit": True}}, {"refit": True}),
         ({"protocol": {"name": "global_time"}}, {"split": "global_time"}),
         ({"dataset": {"k_core": 10, "min_rating": 3}}, {"k_core": 10, "min_rating": 3}),
+        ({"dataset": {"min_user_events": 9, "duplicates": "exact"}}, {"min_user_events": 9, "duplicates": "exact"}),
     ],
 )
 def test_the_records_own_fields_are_read(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
@@ -72,9 +82,44 @@ def test_counts_settle_the_filtering_by_whatever_name_it_was_done() -> None:
     assert reasons(record, value({"min_item_events": 5}, {"users": 900})) == [
         "other filtering: 900 users (items with >= 5 events), here 943 users, 1,682 items, 100,000 interactions"
     ]
-    hidden = dict.fromkeys(("min_rating", "k_core", "min_item_events"), UNKNOWN)
+    hidden = dict.fromkeys(FILTERS, UNKNOWN)
     assert unknown(value(hidden, same)) == []
     assert unknown(value(hidden)) == list(hidden)
+
+
+def test_counts_without_the_interactions_do_not_settle_the_duplicates() -> None:
+    record = make_record(dataset={"duplicates": "first"})
+    few = {"users": 943, "items": 1682}
+    assert reasons(record, value({"k_core": 5}, few)) == ["other filtering: duplicates=keep, here duplicates=first"]
+    assert reasons(record, value({}, few | {"interactions": 100_000})) == []
+    assert unknown(value(dict.fromkeys(FILTERS, UNKNOWN), few)) == ["duplicates"]
+
+
+def test_every_filter_of_a_data_set_is_a_field() -> None:
+    own = {field.name for field in fields(Filters)} | {"min_rating"}
+    assert own == set(FILTERS) <= set(FIELDS)
+
+
+@pytest.mark.parametrize(
+    "chosen", [{"min_user_events": 100}, {"duplicates": "first"}, {"min_item_events": 7}, {"k_core": 9}]
+)
+def test_no_filter_of_ours_that_a_source_does_not_share_passes_unsaid(chosen: dict[str, Any]) -> None:
+    (name,) = chosen
+    for each in published():
+        data = {"name": each.dataset, "users": 90, "items": 80, "interactions": 700, **each.counts}
+        record = make_record(each.model, data=data, dataset=chosen)
+        told = any("filtering" in reason for reason in reasons(record, each)) or name in unknown(each)
+        settled = len(each.counts) == 3 or (len(each.counts) == 2 and name != "duplicates")
+        assert told != settled, (each.source, each.label)
+
+
+def test_a_model_that_was_trained_again_is_comparable_only_with_its_like() -> None:
+    theirs = registered("attrec", "ml-1m", "HR@10", "TensorFlow 2", label="AttRec, dist")
+    sampled = {"candidates": "uniform-101", "candidates_seed": 0, "ties": "pessimistic"}
+    data = {"name": "ml-1m", "users": 6040, "items": 3706, "interactions": 1_000_209}
+    assert reasons(make_record(data=data, protocol=sampled), theirs) == []
+    (why,) = reasons(make_record(data=data, protocol={**sampled, "refit": True}), theirs)
+    assert why.startswith("the tested model not trained again on training and validation events, here")
 
 
 def test_another_variant_of_the_model_is_a_reason_where_ours_has_that_keyword() -> None:
@@ -84,9 +129,9 @@ def test_another_variant_of_the_model_is_a_reason_where_ours_has_that_keyword() 
     assert reasons(make_record(), theirs) == []
 
 
-def registered(model: str, dataset: str, metric: str, source: str) -> Published:
+def registered(model: str, dataset: str, metric: str, source: str, label: str = "") -> Published:
     found = [each for each in published() if (each.model, each.dataset, each.metric) == (model, dataset, metric)]
-    (one,) = [each for each in found if source in each.source]
+    (one,) = [each for each in found if source in each.source and label in each.label]
     return one
 
 
@@ -118,7 +163,7 @@ def test_the_authors_split_is_comparable_but_for_the_choice_on_test() -> None:
     best = [each for each in published() if "own best" in each.label and each.metric == "HR@50"]
     ours = make_record("attrec_author", protocol={"last_tie": "first", "refit": True})
     assert reasons(ours, best[0]) == ["the epoch chosen on test, here the epoch chosen on validation"]
-    assert len(reasons(make_record("attrec"), best[0])) == 2
+    assert len(reasons(make_record("attrec"), best[0])) == 3  # and another last event, and no learning from all others
 
 
 def test_every_source_is_valid_and_names_data_sets_that_exist() -> None:
@@ -178,6 +223,8 @@ def test_a_source_by_hand(tmp_path: Path) -> None:
         ({"protocol": {**SAME, "candidates": "many"}}, "candidates must be full, .*, got 'many'"),
         ({"protocol": {**SAME, "tie_order": "flie"}}, "tie_order must be one of .*did you mean"),
         ({"protocol": {**SAME, "seen_masked": 1}}, "seen_masked must be true, false or unknown, got 1"),
+        ({"protocol": {**SAME, "refit": "no"}}, "refit must be true, false or unknown, got 'no'"),
+        ({"protocol": {**SAME, "duplicates": "all"}}, "duplicates must be one of keep, exact, .*, got 'all'"),
         ({"protocol": {**SAME, "k_core": -1}}, "k_core must be a number above 0, null or unknown, got -1"),
         (
             {"datasets": {"ml-1m": {"user": 3}}},

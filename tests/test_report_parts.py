@@ -161,6 +161,16 @@ def test_the_forest_fills_what_the_table_marks_and_names_what_was_resampled(tmp_
     assert "(bootstrap over seeds and users)" in forest(material(field_of_models(), tmp_path)).body
 
 
+def test_the_forest_says_why_there_is_none(tmp_path: Path) -> None:
+    elsewhere = [each for each in contest(protocol={"last_tie": "first"}) if each.model != "caser"]
+    made = compared(tables([*contest(), *elsewhere], ("HR@10",)), against="caser")
+    (lacking,) = [each for each in made if not each.comparisons]
+    said = forest(Material(lacking, "t0", tmp_path)).missing
+    assert said == "Not compared with caser, of which there is no row here"
+    alone = forest(material([make_record("caser")], tmp_path)).missing
+    assert alone.startswith("they need two models of one table")
+
+
 def by_difference(found: list[Comparison]) -> list[float]:
     return [each.corrected for each in sorted(found, key=lambda each: -each.difference)]
 

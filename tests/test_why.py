@@ -9,9 +9,9 @@ import pytest
 
 from attrec_bench.configuration import composed
 from attrec_bench.errors import InputError
-from attrec_bench.report.settings import differing
+from attrec_bench.report.settings import differing, differing_from
 from attrec_bench.report.verb import account_of
-from attrec_bench.results.record import SHORT, Record
+from attrec_bench.results.record import SHORT, Record, flatten
 from attrec_bench.results.store import save
 from attrec_bench.run import run
 from tests.records import TRAIN, house, make_record
@@ -162,10 +162,43 @@ def test_a_short_name_differs_as_the_models_own_keyword(tmp_path: Path) -> None:
     assert "seed" not in found.keys
 
 
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        (["protocol.candidates=uniform-20"], {"candidates": ("uniform-20", "full")}),  # drawn with the YAML's seed
+        (
+            ["protocol.candidates=popularity-9", "protocol.candidates_seed=3", "protocol.ties=optimistic"],
+            {"candidates": ("popularity-9", "full"), "candidates_seed": ("3", "0"), "ties": ("optimistic", "expected")},
+        ),
+        (
+            ["protocol.tie_order=random", "protocol.tie_seed=2"],
+            {"tie_order": ("random", "file"), "tie_seed": ("2", "0")},
+        ),
+        (["protocol.tie_order=random"], {"tie_order": ("random", "file")}),
+    ],
+)
+def test_what_the_yaml_of_the_protocol_has_and_does_not_consume_is_its_value(
+    tmp_path: Path, chosen: list[str], said: dict[str, tuple[str, str]]
+) -> None:
+    found = differing(recorded(tmp_path, "popularity", *chosen))
+    told = {key.removeprefix("protocol."): both for key, both in found.keys.items() if key.startswith("protocol.")}
+    assert told == said
+    assert "not in YAML" not in found.words()
+
+
+def test_the_plain_ranking_differs_from_a_protocol_of_ones_own_that_samples() -> None:
+    default = flatten(
+        {"protocol": {"name": "mine", "candidates": "uniform-9", "candidates_seed": 4, "ties": "expected"}}
+    )
+    found = differing_from(make_record(protocol={"name": "mine"}), default)
+    assert found.keys["protocol.candidates"] == ("full", "uniform-9")
+    assert not {"protocol.candidates_seed", "protocol.ties"} & set(found.keys)
+
+
 def test_a_key_that_one_side_lacks_is_told() -> None:
     said = differing(make_record("popularity", None, train=None)).words().split(", ")
     assert "model._target_=baselines.popularity (YAML baselines.popularity.Popularity)" in said
-    assert "protocol.tie_seed=null (not in YAML)" in said  # which an order that is not random does not consume
+    assert "protocol.tie_seed=null (YAML 0)" in said
     assert "no dataset.k_core (YAML null)" in said
 
 

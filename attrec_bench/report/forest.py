@@ -8,9 +8,11 @@ from attrec_bench.report.chart import nice, number, scale
 from attrec_bench.report.part import Material, Part, box, element, paragraph, row_header
 from attrec_bench.results.against_notes import resampled
 from attrec_bench.results.cautions import marked
+from attrec_bench.results.named import why_not
 from attrec_bench.results.tables import DIGITS
 
 NAME, TITLE = "forest", "Differences with intervals"
+MISSING = "they need two models of one table that share their test users and seeds' runs"
 WIDTH, ROW, AXIS = 260.0, 26.0, 22.0
 
 
@@ -18,9 +20,7 @@ def forest(material: Material) -> Part:
     """Return a table a metric: each model's difference from the baseline as a number and as a picture."""
     found = material.table.comparisons
     if not found:
-        return Part(
-            NAME, TITLE, missing="they need two models of one table that share their test users and seeds' runs"
-        )
+        return Part(NAME, TITLE, missing=why_not(material.table) or MISSING)
     compared = {found[0].baseline, *(each.model for each in found)}
     over = resampled(row.records for row in material.table.rows if row.label in compared)
     words = (

@@ -12,6 +12,9 @@ from attrec_bench.report.learning import learning
 from attrec_bench.report.part import Material, Part, element
 from attrec_bench.report.search import search
 from attrec_bench.report.standings import standings
+from attrec_bench.results.headings import headings
+from attrec_bench.results.protocols import sampled
+from attrec_bench.results.tables import Table
 
 PARTS: tuple[Callable[[Material], Part], ...] = (standings, forest, hits, learning, dials, search, attention)
 
@@ -26,8 +29,9 @@ def page(materials: Sequence[Material]) -> str:
     made = [(material, [part(material) for part in PARTS]) for material in materials]
     names = ", ".join(dict.fromkeys(material.table.data["name"] for material in materials))
     title = f"attrec-bench report: {names}"
-    links = "".join(_links(material, parts, len(materials) > 1) for material, parts in made)
-    sections = "\n".join(_table(material, parts, len(materials) > 1) for material, parts in made)
+    told = _told([material.table for material in materials])
+    links = "".join(_links(*each, heading) for each, heading in zip(made, told, strict=True))
+    sections = "\n".join(_table(*each, heading) for each, heading in zip(made, told, strict=True))
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -52,20 +56,24 @@ def page(materials: Sequence[Material]) -> str:
 """
 
 
-def _name(material: Material) -> str:
-    """Return the data and the protocol, as of several tables each needs both."""
-    return f"{material.table.data['name']}, {material.table.protocol['name']}"
+def _told(tables: Sequence[Table]) -> list[str]:
+    """Return what every heading of a table's sections begins with: nothing where there is one table and no mark."""
+    return headings(tables) if len(tables) > 1 or sampled(tables[0].protocol) else [""]
 
 
-def _links(material: Material, parts: Sequence[Part], several: bool) -> str:
-    items = "".join(
-        f"<li>{element('a', part.title, href=f'#{material.key}-{part.name}')}</li>" for part in parts if part.body
-    )
-    return (element("strong", _name(material)) if several else "") + f"<ul>{items}</ul>"
+def _links(material: Material, parts: Sequence[Part], heading: str) -> str:
+    items = "".join(f"<li>{_link(material, part, heading)}</li>" for part in parts if part.body)
+    return (element("strong", heading) if heading else "") + f"<ul>{items}</ul>"
 
 
-def _table(material: Material, parts: Sequence[Part], several: bool) -> str:
-    prefix = f"{_name(material)}: " if several else ""
+def _link(material: Material, part: Part, heading: str) -> str:
+    """Return a link to a section; who hears it without what stands above is told the table, too."""
+    label = f"{heading}: {part.title}" if heading else None
+    return element("a", part.title, href=f"#{material.key}-{part.name}", aria_label=label)
+
+
+def _table(material: Material, parts: Sequence[Part], heading: str) -> str:
+    prefix = f"{heading}: " if heading else ""
     shown = "\n".join(
         f'<section id="{material.key}-{part.name}">\n{element("h2", prefix + part.title)}\n{part.body}\n</section>'
         for part in parts

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from attrec_bench.configuration import composed, explained
+from attrec_bench.configuration import composed, explained, plain_of
 from attrec_bench.contract import Scorer
 from attrec_bench.data.interactions import Interactions
+from attrec_bench.evaluation.candidates import PLAIN
 from attrec_bench.plan import class_of, model_builder, sections, with_short_names
 from attrec_bench.results.record import Record, digest, flatten, text
 
@@ -57,7 +58,8 @@ def differing_from(record: Record, default: Mapping[str, Any] | str) -> Differin
     """Compare a record's configuration with what ``defaults_or_why`` returned for it or for another of its choices."""
     if isinstance(default, str):
         return Differing({}, f"unknown, since its YAML files cannot be composed: {default}")
-    mine = flatten(record.config)
+    protocol = {key.removeprefix("protocol."): each for key, each in default.items() if key.startswith("protocol.")}
+    mine = flatten({**record.config, "protocol": _in_full(record.config["protocol"], protocol)})
     keys = [
         key for key in dict.fromkeys([*mine, *default]) if key != "seed" and _told(mine, key) != _told(default, key)
     ]
@@ -65,7 +67,7 @@ def differing_from(record: Record, default: Mapping[str, Any] | str) -> Differin
 
 
 def defaults(record: Record) -> dict[str, Any]:
-    """Return what a run of the record's choices consumes with nothing else on the command line.
+    """Return what a run of the record's choices consumes with nothing else on the command line, its protocol in full.
 
     The model is made, of the record's numbers of users and items, since it tells which settings it does not use.
     """
@@ -73,7 +75,18 @@ def defaults(record: Record) -> dict[str, Any]:
     config = composed([f"{key}={value}" for key, value in choices.items()] + [f"model={record.model}"])
     config = with_short_names(config, record.model)
     model: Scorer = model_builder(config, class_of(config.model._target_), _empty(record))()
-    return sections(config, model)
+    protocol = {key: each for key, each in plain_of(config.protocol).items() if key not in ("split", "tie_draws")}
+    return {**sections(config, model), "protocol": protocol}
+
+
+def _in_full(consumed: Mapping[str, Any], protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run's settings of a protocol with those that go without saying (see ``plan.protocol_of``).
+
+    A seed that nothing was drawn with is the protocol's own, as good as any.
+    """
+    unsaid = {"candidates": PLAIN.candidates, "ties": PLAIN.ties}
+    unsaid |= {key: protocol[key] for key in ("tie_seed", "candidates_seed") if key in protocol}
+    return {**consumed, **{key: each for key, each in unsaid.items() if key not in consumed}}
 
 
 def _empty(record: Record) -> Interactions:

@@ -18,6 +18,7 @@ from attrec_bench.evaluation.metrics import per_user
 from attrec_bench.evaluation.statistics import Array
 from attrec_bench.results import against_notes, cautions
 from attrec_bench.results.draws import draw_of, draws, whole
+from attrec_bench.results.named import NOT_COMPARED, absent, named
 from attrec_bench.results.record import Record
 from attrec_bench.results.tables import CEILING, DIGITS, MODEL, Cell, Improvement, Row, Table
 from attrec_bench.results.verdicts import BETTER, WORSE, Family, marks_explained
@@ -35,7 +36,8 @@ SEED = 0
 def compared(
     tables: Sequence[Table], against: str | None = None, test: str = SIGN_FLIP, ours: str | None = None
 ) -> list[Table]:
-    """Each table with its comparisons. ``against`` names the baseline, a row or a model that has one row.
+    """Each table with its comparisons. ``against`` names the baseline, a row or a model that has one row; a table that
+    lacks it is not compared, and a note says so.
 
     Without it the baseline is the row with the highest value in the first column among the baselines, floors too; in a
     table without baselines, among its models. ``ours`` names in the same way whose improvement over the baseline the
@@ -44,21 +46,22 @@ def compared(
     """
     require_choice("test", test, TESTS)
     for key, name in (("against", against), ("ours", ours)):
-        if name is not None and not any(_named(table, name) for table in tables):
+        if name is not None and not any(named(table, name) for table in tables):
             labels = sorted({row.typed for table in tables for row in table.rows})
             require_choice(f"{key}, a row of the table,", name, labels)
-    return [_compared(_below_popularity(table), against, test, ours) for table in tables]
+    noted = [replace(table, notes=(*table.notes, *absent(table, against, ours))) for table in tables]
+    return [_compared(_below_popularity(table), against, test, ours) for table in noted]
 
 
 def _compared(table: Table, against: str | None, test: str, ours: str | None) -> Table:
-    baseline = _named(table, against) if against is not None else _strongest(table)
+    baseline = named(table, against) if against is not None else _strongest(table)
     rows = [row for row in table.rows if row.kind == MODEL and row is not baseline]
     if baseline is None or not rows:
         return table
-    named = None if ours is None else _named(table, ours)
+    own = None if ours is None else named(table, ours)
     models = [row.typed for row in rows]
     rule = f"ours must be a model that is compared with {baseline.typed} ({', '.join(models)})"
-    require(named is None or named.typed in models, rule, ours)
+    require(own is None or own.typed in models, rule, ours)
     alike, notes = _comparable(baseline, rows)
     values = {
         (row.label, metric): user_values(row.records, metric) for row in (baseline, *alike) for metric in table.metrics
@@ -67,7 +70,7 @@ def _compared(table: Table, against: str | None, test: str, ours: str | None) ->
     paired = {row.label: row.records for row in (baseline, *alike)}
     over = "seeds and tie draws" if any(len(draws(records)) > 1 for records in paired.values()) else "seeds"
     family = Family(found, test, against is None, over)
-    challenger = _challenger(alike) if ours is None else next((row for row in alike if row is named), None)
+    challenger = _challenger(alike) if ours is None else next((row for row in alike if row is own), None)
     shown = [_marked(row, table.metrics, found) for row in table.rows]
     improvement = None if challenger is None else _improvement(challenger, baseline)
     marked = {row.label: row.records for row in shown if any({BETTER, WORSE} & set(cell.marks) for cell in row.cells)}
@@ -84,13 +87,6 @@ def _compared(table: Table, against: str | None, test: str, ours: str | None) ->
         ),
         details=(*table.details, *against_notes.differences(found, table.metrics[0], test, paired)),
     )
-
-
-def _named(table: Table, name: str) -> Row | None:
-    """Return the row with this label, typed or shown, or the only row of this model."""
-    by_label = [row for row in table.rows if row.typed == name] or [row for row in table.rows if row.label == name]
-    by_model = [row for row in table.rows if row.model == name]
-    return by_label[0] if by_label else by_model[0] if len(by_model) == 1 else None
 
 
 def _strongest(table: Table) -> Row | None:
@@ -130,7 +126,7 @@ def _comparable(baseline: Row, rows: Sequence[Row]) -> tuple[list[Row], list[str
     for label, reason in why.items():
         if reason:
             apart.setdefault(reason, []).append(label)
-    notes = [f"Not compared with {baseline.label}, since {said}: {', '.join(labels)}" for said, labels in apart.items()]
+    notes = [f"{NOT_COMPARED} {baseline.label}, since {said}: {', '.join(labels)}" for said, labels in apart.items()]
     return [row for row in rows if not why[row.label]], notes
 
 

@@ -26,7 +26,7 @@ class Subject:
     """What the values of one data set are about: ``name`` is what it is called; the records share data and protocol.
 
     ``apart`` are the data set's own settings that tell it from others of its name; empty where there are none.
-    ``by_row`` are the seeds of each row that a note would list if they differed (see ``unequal``).
+    ``by_row`` are the seeds of each row that the caption speaks of (see ``unlisted``).
     """
 
     name: str
@@ -155,6 +155,17 @@ def seeds(records: Sequence[Record]) -> tuple[int, ...]:
     return tuple(sorted({record.config["seed"] for record in records if record.config["seed"] is not None}))
 
 
+def unlisted(by_label: Mapping[str, tuple[int, ...]], by_row: Iterable[tuple[int, ...]]) -> list[str]:
+    """Return a note with the seeds of every row where the caption, which speaks of ``by_row``, cannot list them."""
+    numbers = tuple(sorted({number for each in by_label.values() for number in each}))
+    return [] if _alike(numbers, by_row) else unequal("Seeds", by_label)
+
+
+def _alike(numbers: tuple[int, ...], by_row: Iterable[tuple[int, ...]]) -> bool:
+    """Whether each row that the caption speaks of has all the seeds that any row has."""
+    return set(by_row) == {numbers}
+
+
 def unequal(what: str, by_label: Mapping[str, tuple[int, ...]]) -> list[str]:
     """Return a note where the rows that have seeds (or tie draws) do not all have the same."""
     seeded = {label: numbers for label, numbers in by_label.items() if numbers}
@@ -166,7 +177,7 @@ def unequal(what: str, by_label: Mapping[str, tuple[int, ...]]) -> list[str]:
 def _seeds(records: Sequence[Record], by_row: Sequence[tuple[int, ...]]) -> str:
     """Over what the values are means; the seeds are listed where all rows have these, else a note lists each row's."""
     numbers, drawn = seeds(records), draws(records)
-    alike = {each for each in by_row if each} == {numbers}
+    alike = _alike(numbers, by_row)
     if len(drawn) > 1:
         level = f"{count(len(drawn), 'tie draw')} ({ranged(drawn)})"
         listed = f"{count(len(numbers), 'seed')} ({ranged(numbers)})" if alike else "the seeds of each row"

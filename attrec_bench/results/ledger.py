@@ -5,11 +5,12 @@ One small file a study, root/.sweeps/STUDY.json, written when its winner has bee
 
 import json
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from attrec_bench.errors import InputError
 from attrec_bench.results import whole
@@ -126,8 +127,12 @@ def expected_best(values: Sequence[float]) -> list[float]:
     Of n values v_1 <= ... <= v_n the best of k is v_i in C(i-1, k-1) of the C(n, k) draws. Dodge et al., EMNLP 2019
     ("Show Your Work"), ask for this curve; they draw with replacement.
     """
-    ordered, n = sorted(values), len(values)
-    return [
-        sum(math.comb(i - 1, k - 1) * value for i, value in enumerate(ordered, 1)) / math.comb(n, k)
-        for k in range(1, n + 1)
-    ]
+    ordered, n = np.sort(np.asarray(values, dtype=np.float64)), len(values)
+    places = np.arange(1, n + 1)
+    shares = np.full(n, 1 / max(n, 1))  # [n]: C(i-1, k-1) / C(n, k), at first of k = 1
+    found = []
+    for k in range(1, n + 1):
+        found.append(float(shares @ ordered))
+        if k < n:  # the coefficients themselves leave the range of floats near n = 1,030
+            shares *= np.maximum(places - k, 0) / (n - k) * ((k + 1) / k)
+    return found

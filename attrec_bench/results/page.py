@@ -5,6 +5,7 @@ from html import escape
 from itertools import groupby
 
 from attrec_bench.results.grid import Grid, Line, Shown
+from attrec_bench.results.headings import headings
 from attrec_bench.results.tables import BEST, SECOND
 
 STYLE = """
@@ -28,19 +29,20 @@ def html(grids: Sequence[Grid]) -> str:
     """One page; best and second as the classes ``best`` and ``second``, each block of rows in a tbody of its own."""
     names = ", ".join(dict.fromkeys(table.data["name"] for grid in grids for table in grid.tables))
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(names)}</title>'
-    sections = "\n".join(map(_section, grids))
+    titles = [", ".join(block.title for block in grid.blocks) for grid in grids]
+    told = headings([grid.tables[0] for grid in grids], titles)
+    sections = "\n".join(map(_section, grids, told))
     body = f"<head>{head}<style>{STYLE}</style></head>\n<body>\n{sections}\n</body>"
     return f'<!DOCTYPE html>\n<html lang="en">\n{body}\n</html>\n'
 
 
-def _section(grid: Grid) -> str:
+def _section(grid: Grid, heading: str) -> str:
     bodies = "\n".join(
         f"<tbody>\n{''.join(map(_row, block))}</tbody>" for _, block in groupby(grid.lines, key=lambda line: line.kind)
     )
     notes = "\n".join(f"<p>{escape(note)}</p>" for note in grid.paragraphs())
     drawn = f'<div class="wide" tabindex="0"><table>\n<thead>{_head(grid)}</thead>\n{bodies}\n</table></div>'
-    title = escape(", ".join(block.title for block in grid.blocks))
-    return f'<section>\n<h2>{title}</h2>\n{drawn}\n<div class="notes">\n{notes}\n</div>\n</section>'
+    return f'<section>\n<h2>{escape(heading)}</h2>\n{drawn}\n<div class="notes">\n{notes}\n</div>\n</section>'
 
 
 def _head(grid: Grid) -> str:

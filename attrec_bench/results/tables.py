@@ -183,7 +183,7 @@ def _table(part: Part, said: Mapping[str, Sequence[str]], metrics: tuple[str, ..
     require_apart("rows", {row.typed: row.label for row in rows})
     ordered = _marked(sorted(rows, key=_order))
     by_label = {row.label: row.records for row in ordered}
-    notes += captions.unequal("Seeds", seeds_of(ordered))
+    notes += captions.unlisted({row.label: captions.seeds(row.records) for row in ordered}, seeds_of(ordered).values())
     notes += cautions.thin(by_label, {row.label: _intervals(row, metrics) for row in ordered})
     notes += cautions.draws_alone(by_label)
     notes += cautions.cut_short(by_label)
@@ -220,9 +220,9 @@ def _row(label: str, typed: str, records: Sequence[Record], metrics: Sequence[st
 
 
 def seeds_of(rows: Sequence[Row]) -> dict[str, tuple[int, ...]]:
-    """Return the seeds of each model's row; those of floors and ceilings count where there is nothing else."""
-    seeded = [row for row in rows if row.kind == MODEL] or rows
-    return {row.label: captions.seeds(row.records) for row in seeded}
+    """Return the seeds of each model's row that has some; those of floors and ceilings count where no model has any."""
+    every = {row.label: numbers for row in rows if (numbers := captions.seeds(row.records))}
+    return {row.label: every[row.label] for row in rows if row.kind == MODEL and row.label in every} or every
 
 
 def _intervals(row: Row, metrics: Sequence[str]) -> dict[str, tuple[float, float] | None]:

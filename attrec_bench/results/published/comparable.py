@@ -3,14 +3,24 @@
 A field that the source does not give is no reason, but is told: what is unknown may differ.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrec_bench.results.published.registry import COUNTS, MASKED, NUMBERS, UNKNOWN, Published
+from attrec_bench.results.published.registry import (
+    COUNTS,
+    FILTERS,
+    MASKED,
+    NO_FILTER,
+    NUMBERS,
+    REFIT,
+    UNKNOWN,
+    Published,
+)
 from attrec_bench.results.record import Record
 
 SETTLING = ("users", "items")
-"""Counts that together say how the data were filtered."""
+"""Counts that together say how the data were filtered, but for duplicates: without these the interactions alone are
+fewer."""
 
 WORDS = {
     "split": "split {}",
@@ -20,9 +30,12 @@ WORDS = {
     "candidates": "candidates {}",
     "ties": "equal scores ranked by the {} rank",
     "chosen_on": "the epoch chosen on {}",
+    "refit": "the tested model {} again on training and validation events",
     "min_rating": "rating >= {}",
     "k_core": "{}-core",
     "min_item_events": "items with >= {} events",
+    "min_user_events": "users with >= {} events",
+    "duplicates": "duplicates={}",
 }
 """What a field's value means."""
 
@@ -41,6 +54,8 @@ def protocol_of(record: Record) -> dict[str, Any]:
         "candidates": protocol.get("candidates", "full"),
         "ties": protocol.get("ties", "expected"),
         "chosen_on": "validation",
+        "refit": protocol.get("refit", False),
+        "duplicates": dataset.get("duplicates", "keep"),
         **{field: dataset.get(field) for field in NUMBERS},
     }
 
@@ -54,7 +69,7 @@ def reasons(record: Record, theirs: Published) -> list[str]:
     found = [
         f"{_words(field, value)}, here {_words(field, ours[field])}"
         for field, value in theirs.protocol.items()
-        if field not in NUMBERS and value not in (UNKNOWN, ours[field])
+        if field not in FILTERS and value not in (UNKNOWN, ours[field])
     ]
     model = record.config["model"]
     found += [
@@ -75,23 +90,31 @@ def _split(protocol: Mapping[str, Any]) -> str:
 
 def unknown(theirs: Published) -> list[str]:
     """Return the fields that the source does not give; filters do not count where the counts settle them."""
-    settled = NUMBERS if set(SETTLING) <= set(theirs.counts) else ()
+    settled = _settled(theirs)
     return [field for field, value in theirs.protocol.items() if value == UNKNOWN and field not in settled]
+
+
+def _settled(theirs: Published) -> Sequence[str]:
+    """Return the filters on which the counts of the source leave no doubt."""
+    if not set(SETTLING) <= set(theirs.counts):
+        return ()
+    return FILTERS if "interactions" in theirs.counts else NUMBERS
 
 
 def _filtering(data: Mapping[str, Any], ours: Mapping[str, Any], theirs: Published) -> list[str]:
     filters = [
-        _words(field, theirs.protocol[field]) for field in NUMBERS if theirs.protocol[field] not in (UNKNOWN, None)
+        _words(field, theirs.protocol[field])
+        for field in FILTERS
+        if theirs.protocol[field] not in (UNKNOWN, *NO_FILTER)
     ]
     named = f" ({', '.join(filters)})" if filters else ""
     if any(data[name] != number for name, number in theirs.counts.items()):
         return [f"other filtering: {_counted(theirs.counts)}{named}, here {_counted(data)}"]
-    if set(SETTLING) <= set(theirs.counts):
-        return []
+    settled = _settled(theirs)
     return [
         f"other filtering: {_words(field, theirs.protocol[field])}, here {_words(field, ours[field])}"
-        for field in NUMBERS
-        if theirs.protocol[field] not in (UNKNOWN, ours[field])
+        for field in FILTERS
+        if field not in settled and theirs.protocol[field] not in (UNKNOWN, ours[field])
     ]
 
 
@@ -104,4 +127,6 @@ def _words(field: str, value: object) -> str:
         return f"no {field}"
     if field == MASKED:
         value = "masked" if value else "not masked"
+    if field == REFIT:
+        value = "trained" if value else "not trained"
     return WORDS[field].format(value)

@@ -22,6 +22,7 @@ from typing import Any
 
 import yaml
 
+from attrec_bench.data.filters import DUPLICATES
 from attrec_bench.errors import InputError, require, require_choice, require_number
 
 FOLDER = Path(__file__).resolve().parent
@@ -39,9 +40,14 @@ CHOICES = {
     "tie_order": ("file", "file_reversed", "item", "random"),
     "ties": ("expected", "optimistic", "pessimistic"),
     "chosen_on": ("validation", "test"),
+    "duplicates": DUPLICATES,
 }
-NUMBERS = ("min_rating", "k_core", "min_item_events")
-"""Filters of the data; null where there was none."""
+NUMBERS = ("min_rating", "k_core", "min_item_events", "min_user_events")
+"""Filters of the data by a number; null where there was none."""
+FILTERS = (*NUMBERS, "duplicates")
+"""All that decides which events of a data set count."""
+NO_FILTER = (None, "keep")
+"""Values of a filter that leaves nothing out."""
 
 PATTERNS: Mapping[str, tuple[str, re.Pattern[str]]] = {
     "split": (
@@ -52,10 +58,11 @@ PATTERNS: Mapping[str, tuple[str, re.Pattern[str]]] = {
 }
 """What a field may be, in words and as a pattern."""
 
-MASKED = "seen_masked"
-"""Whether what a user has seen was left out of the ranking: true or false."""
+MASKED, REFIT = FLAGS = ("seen_masked", "refit")
+"""True or false: whether what a user has seen was left out of the ranking, and whether the model that was tested had
+learnt from the validation events too."""
 
-FIELDS = (*PATTERNS, *CHOICES, MASKED, *NUMBERS)
+FIELDS = (*PATTERNS, *CHOICES, *FLAGS, *NUMBERS)
 
 
 @dataclass(frozen=True)
@@ -133,7 +140,7 @@ def _check_protocol(protocol: Mapping[str, Any]) -> None:
             continue
         if field in CHOICES:
             require_choice(field, value, (*CHOICES[field], UNKNOWN))
-        elif field == MASKED:
+        elif field in FLAGS:
             require(isinstance(value, bool), f"{field} must be true, false or unknown", value)
         elif field in PATTERNS:
             words, pattern = PATTERNS[field]
