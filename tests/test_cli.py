@@ -183,6 +183,6 @@ def test_an_audit_under_a_protocol(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = dict(re.split(r" {2,}", line, maxsplit=1) for line in done.stdout.splitlines())
     assert lines["events"] == "18 (density 100.00%)"
-    assert lines["left out by min_user_events=2"] == "1 events"
+    assert lines["left out by min_user_events=2"] == "1 events and with them 1 user"
     assert lines["split"] == "12 training, 3 validation and 3 test events"
     assert lines["events tied in time"].startswith("100.0% share")
