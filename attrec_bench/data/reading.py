@@ -41,7 +41,7 @@ def _whole(path: Path) -> bytes:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{path}: not a whole gzip file: {error}") from error
-    elif data.startswith(_ZIP):
+    elif data.startswith(_ZIP) and b"\0" in data:
         raise InputError(f"{path}: a zip archive or a spreadsheet, not a text: take the text out, or save it as csv")
     elif path.suffix == ".gz" and not _is_text(data):  # a browser may have unpacked it and left the name
         raise InputError(f"{path}: not a gzip file, whatever its name says: it must begin with bytes {_GZIP.hex(' ')}")
