@@ -109,6 +109,12 @@ def build(node: DictConfig, **facts: Any) -> Any:
     does not take.
     """
     targets.check(OmegaConf.to_container(node, resolve=True))
+    if node.get("_target_") is None:
+        have = ", ".join(map(str, node))
+        raise InputError(
+            f"_target_ must name what is made, got none beside {have}; a data set's own YAML begins with the layout of "
+            "its file: defaults: [csv], or inter, sequences, pairs"
+        )
     module, _, name = str(node._target_).rpartition(".")
     try:
         made = getattr(import_module(module), name)

@@ -103,7 +103,8 @@ def plan_of(record: Record, path: str | None, titles: str | None = None) -> Plan
     if planned.interactions.sha256 != record.data["sha256"]:
         raise InputError(
             f"run {record.identity[:16]} was trained on other data (sha256 {record.data['sha256'][:16]}) than "
-            f"{record.data['name']} holds now ({planned.interactions.sha256[:16]}); give dataset.path=FILE"
+            f"{record.data['name']} holds now ({planned.interactions.sha256[:16]}); give dataset.path=FILE for the "
+            f"earlier ones, or train on today's: {record.command}"
         )
     return _with_titles(planned, config.dataset.get("path"), recorded, titles)
 

@@ -59,6 +59,14 @@ TEXTS = {
 }
 
 
+def test_a_yaml_that_names_no_layout_is_told_how_to_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "conf" / "dataset").mkdir(parents=True)
+    (tmp_path / "conf" / "dataset" / "shop.yaml").write_text("name: shop\npath: a.csv\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"got none beside name, path; .* begins with .*: defaults: \[csv\]"):
+        data_report(["shop"])
+
+
 @pytest.mark.parametrize("layout", TEXTS)
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_titles_of_every_layout_under_one_key(
