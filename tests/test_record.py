@@ -162,7 +162,7 @@ def test_git_state_of_a_clean_a_dirty_and_a_foreign_folder(tmp_path: Path) -> No
     git(tmp_path, "commit", "-m", "two")
     head = git(tmp_path, "rev-parse", "HEAD")
     assert machine.git_state(inner) == {"commit": head, "dirty": False}
-    for name in ("package", "baselines"):
+    for name in ("package", "baselines", "conf/protocol"):
         new = tmp_path / name / "deep" / "new.py"
         new.parent.mkdir(parents=True)
         new.write_text("2")

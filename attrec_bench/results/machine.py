@@ -37,11 +37,12 @@ def _version(package: str) -> str:
 def git_state(folder: Path = PACKAGE) -> dict[str, Any]:
     """Commit of the repository that tracks ``folder`` and whether its tree differs from it; None for both outside git.
 
-    Every change of a tracked file counts, and a new file in ``folder`` or in ``baselines`` beside it unless git ignores
-    it. A report, a model or a log of the user's elsewhere in the tree changes nothing that the commit is to tell, and
-    neither does a new YAML in ``conf`` or ``sweeps``, where who works in the clone keeps her own: it changes no run
-    that does not choose it, and one that does records what stands in it. A folder that git does not track (an
-    environment inside somebody else's repository) is outside git: that repository's commit says nothing about our code.
+    Every change of a tracked file counts, and a new file in ``folder`` or, beside it, in ``baselines`` or
+    ``conf/protocol`` (a record does not tell which function split the data) unless git ignores it. A report, a model or
+    a log of the user's elsewhere in the tree changes nothing that the commit is to tell, and neither does another new
+    YAML in ``conf`` or ``sweeps``, where who works in the clone keeps her own: it changes no run that does not choose
+    it, and one that does records what stands in it. A folder that git does not track (an environment inside somebody
+    else's repository) is outside git: that repository's commit says nothing about our code.
     """
     outside = {"commit": None, "dirty": None}
     if not _git(folder, "ls-files", "--", "."):
@@ -49,7 +50,9 @@ def git_state(folder: Path = PACKAGE) -> dict[str, Any]:
     commit, changes = _git(folder, "rev-parse", "HEAD"), _git(folder, "status", "--porcelain", "--untracked-files=no")
     if commit is None or changes is None:
         return outside
-    places = [place for place in (folder, folder.parent / BASELINES) if place.is_dir()]
+    places = [
+        place for place in (folder, folder.parent / BASELINES, folder.parent / "conf" / "protocol") if place.is_dir()
+    ]
     new = any(_git(place, "ls-files", "--others", "--exclude-standard") for place in places)
     return {"commit": commit, "dirty": bool(changes) or new}
 
