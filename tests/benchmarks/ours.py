@@ -17,7 +17,7 @@ from attrec_bench.data.splits import Split
 from attrec_bench.evaluation.ranks import queries, ranks
 from attrec_bench.plan import Plan, plan
 from attrec_bench.run import fused_on_cpu
-from attrec_bench.training.batches import batches
+from attrec_bench.training.batches import Batches, batches
 from attrec_bench.training.trainer import as_module, train_epoch
 from tests.benchmarks.clock import Cost, repeated, tell, timed
 from tests.benchmarks.peers.history import FILE
@@ -36,13 +36,17 @@ def planned(overrides: list[str]) -> Plan:
     return plan(config, "benchmark")
 
 
+def data_of(run: Plan, model: Learner, device: torch.device) -> Batches:
+    """Return the training events on a device."""
+    settings = {key: value for key, value in run.config["train"].items() if key not in TRAINER}
+    return batches(run.split.train, maxlen=model.maxlen, T=model.T, seed=run.config["seed"], device=device, **settings)
+
+
 def epochs(run: Plan, model: Scorer, number: int) -> list[Cost]:
     """Train after a few unmeasured steps -> the cost of each epoch; none for a model that has no epochs."""
     if not isinstance(model, Learner):
         return []
-    settings = {key: value for key, value in run.config["train"].items() if key not in TRAINER}
-    seed = run.config["seed"]
-    data = batches(run.split.train, maxlen=model.maxlen, T=model.T, seed=seed, device=run.device, **settings)
+    data = data_of(run, model, run.device)
     steps = fused_on_cpu(run.optimizer, run.device)(as_module(model).parameters())
     train_epoch(model, replace(data, firsts=data.firsts[: WARM_UP * data.batch_size]), steps, 0)
     return [timed(partial(train_epoch, model, data, steps, n)) for n in range(1, number + 1)]
