@@ -7,7 +7,7 @@ RUNS := runs-demo
 # Compiled once and kept: a process that compiles torch anew needs eight more seconds to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all lint bench bench-growth clean
+.PHONY: demo test test-all lint bench bench-card bench-growth clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -35,6 +35,10 @@ lint: .venv/ready
 # Epochs, rankings, start-up and memory beside the peers', which the first call installs from PyPI into .bench/.
 bench: .venv/ready
 	$(BIN)/python -m tests.benchmarks
+
+# The same works on a CUDA card, and how far its losses and ranks are from the CPU's.
+bench-card: .venv/ready
+	$(BIN)/python -m tests.benchmarks.card
 
 bench-growth: .venv/ready
 	$(BIN)/python -m tests.benchmarks.growth
