@@ -178,8 +178,9 @@ def unknown_key(key: str, overrides: list[str], name: str) -> str:
 
     chosen = typed.choices(overrides)
     known = keys_of(OmegaConf.to_container(composed(chosen, name, trusted=False), resolve=False))
-    near = get_close_matches(key, known, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    # "user" where "dataset.user" is meant: the same name in its place is nearer than one that looks like it.
+    near = [each for each in known if each.endswith(f".{key}")] or get_close_matches(key, known, n=1)
+    hint = f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
     own = [each for each in chosen if each.startswith(f"{key.partition('.')[0]}=")]
     verb = " ".join(["run", "--help", *own]) if own or name == "config" else f"{name} --help"
     return f"key must be one of this configuration's, got {key!r}{hint}; attrec-bench {verb} lists them"

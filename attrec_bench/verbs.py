@@ -106,11 +106,12 @@ def recommend_verb(arguments: list[str]) -> None:
         return
     from attrec_bench.recommend import recommend
 
-    given = only(pairs(arguments), ("run", "user", "k", "history", "runs", "dataset.path", "dataset.titles", "trust"))
+    typed = pairs(arguments)
+    for key, what in {"run": "ID (the last word of a run's line)", "user": "ID"}.items():
+        if key not in typed:
+            raise InputError(f"recommend needs {key}={what}, got {' '.join(arguments) or 'nothing'}")
+    given = only(typed, ("run", "user", "k", "history", "runs", "dataset.path", "dataset.titles", "trust"))
     trust(given)
-    for key in ("run", "user"):
-        if key not in given:
-            raise InputError(f"recommend needs {key}=..., got {' '.join(arguments) or 'nothing'}")
     k = given.get("k", "10")
     if not k.isdigit() or int(k) < 1:
         raise InputError(f"k must be a whole number of at least 1, got {k!r}")

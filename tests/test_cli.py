@@ -141,7 +141,9 @@ def test_from_runs_to_a_table_and_a_recommendation(tmp_path: Path) -> None:
     [
         (["rum"], "got 'rum' (did you mean 'run'?)"),
         (["table"], "no folder of records at runs"),
-        (["recommend", "run=1"], "recommend needs user=..."),
+        (["recommend", "run=1"], "recommend needs user=ID"),
+        (["recommend", "dataset=ml-100k", "model=attrec"], "recommend needs run=ID"),
+        (["run", "dataset=csv", "user=who"], "got 'user' (did you mean 'dataset.user'?)"),
         (["explain"], "no folder of records at runs"),
         (["data"], "data needs the name of a data set"),
         (["data", "audit"], "data audit needs the name of a data set first: attrec-bench data audit ml-100k"),

@@ -163,6 +163,11 @@ def test_pairs_happen_in_the_order_of_the_file(tmp_path: Path, separator: str) -
         plainly(pairs)(path)
     with pytest.raises(InputError, match=r"min_rating=2 needs ratings, .*x\.txt has none"):
         pairs(write(tmp_path, "x.txt", "1 7\n"), titles=None, min_rating=2)
+    for header in ("user item", "User_ID\titem_id"):
+        with pytest.raises(InputError, match="the first line must be a pair, got the names of columns"):
+            pairs(write(tmp_path, "x.txt", f"{header}\n1 7\n"), titles=None, min_rating=None)
+    ids = pairs(write(tmp_path, "x.txt", "user item7\nuser1 item\n"), titles=None, min_rating=None)
+    assert ids.n_users == 2
 
 
 # .inter -------------------------------------------------------------------------------------------------------------
@@ -183,6 +188,7 @@ def test_inter(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("user\titem_id:token\n1\t2\n", "column 'user' must have a type, as in user:token"),
+        ("user,item\n1,2\n", "(without types it is read by dataset=csv)"),
         (TYPED.replace("item_id:token", "item_id:token_seq"), "item must be of type token, got item_id:token_seq"),
         (TYPED.replace("timestamp:float", "timestamp:token"), "time must be of type float, got timestamp:token"),
         (TYPED.replace("user_id", "userid"), "no column 'user_id' for user; the columns are userid, item_id, rating"),

@@ -23,6 +23,9 @@ from attrec_bench.errors import InputError, require, shown
 LONGEST_SHOWN, MOST_SHOWN = 60, 30
 """Characters of a column's name, and columns, that a message shows."""
 
+NAMES = re.compile(rb"user(_?id)?[ \t]+item(_?id)?", re.IGNORECASE)
+"""A first line that nobody means as a user with an item."""
+
 Roles = dict[str, str | None]
 """user, item, time and rating -> the name of its column; None: the file has none, or none of interest."""
 
@@ -61,7 +64,14 @@ def amazon_ratings(path: str | Path, *, core: int | None, titles: str | None, mi
 def pairs(path: str | Path, *, titles: str | None, min_rating: float | None) -> Interactions:
     """``user item`` a line, separated by a blank or a tab: a user's events happened in the order of the file."""
     data = content(Path(path))
-    separator = "\t" if b"\t" in _first_line(data.lstrip(b"\r\n")) else " "
+    first = _first_line(data.lstrip(b"\r\n"))
+    separator = "\t" if b"\t" in first else " "
+    if NAMES.fullmatch(first.strip()):
+        typed = r"\t" if separator == "\t" else separator
+        raise InputError(
+            f"{path}: the first line must be a pair, got the names of columns {shown(first.decode().strip())} "
+            f"(with them it is read by dataset=csv \"dataset.separator='{typed}'\")"
+        )
     layout = Layout(separator, width=2, user=0, item=1, rating=None, time=None, header=False, quoted=False)
     with of_a_csv(data):
         columns = read_columns(Path(path), data, layout)
@@ -170,7 +180,8 @@ def _named(
         quoted=quoted,
     )
     if min_rating is not None and layout.rating is None:
-        raise InputError(f"min_rating={min_rating} needs a rating column, {path} has only {_listed(header)}")
+        wanted = "" if roles["rating"] is None else f" (dataset.rating is {roles['rating']!r})"
+        raise InputError(f"min_rating={min_rating} needs a rating column{wanted}, {path} has only {_listed(header)}")
     return events(path, read_columns(path, data, layout), titles, min_rating)
 
 
@@ -180,8 +191,9 @@ def _untyped(path: Path, header: list[str], roles: Roles) -> list[str]:
     for column in header:
         name, colon, kind = column.rpartition(":")
         if not colon:
+            other = "" if any(":" in each for each in header) else " (without types it is read by dataset=csv)"
             raise InputError(
-                f"{path}, line 1: column {shown(column)} must have a type, as in {_listed([column])}:token"
+                f"{path}, line 1: column {shown(column)} must have a type, as in {_listed([column])}:token{other}"
             )
         for role in (role for role, wanted in roles.items() if wanted == name):
             needed = "token" if role in ("user", "item") else "float"
