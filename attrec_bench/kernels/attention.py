@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from attrec_bench.data.interactions import PAD
+from attrec_bench.kernels.compiled import fast_loop, inlined
 from attrec_bench.kernels.dropout import drawn_seed, hashed
-from attrec_bench.kernels.lanes import add, products, softmax, softmax_back, weighted_sum
+from attrec_bench.kernels.lanes import FOUR, add, products, softmax, softmax_back, weighted_sums
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -66,6 +66,7 @@ class Interest(torch.autograd.Function):
             S.numpy(),
             r.numpy(),
             m.numpy(),
+            np.empty(L, np.int32),
             form.diagonal,
             form.padding_rows,
             form.mean,
@@ -81,11 +82,13 @@ class Interest(torch.autograd.Function):
     def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, ...]:
         """Gradient of m [B, d] -> of X, of the projected table and of TE W."""
         X, windows, q, S, r = ctx.saved_tensors
-        of_X, of_projected = torch.zeros_like(X), torch.zeros_like(X)
-        of_time = X.new_zeros(windows.shape[1], X.shape[1])
+        L, d = windows.shape[1], X.shape[1]
+        of_X, of_projected, of_time = torch.zeros_like(X), torch.zeros_like(X), X.new_zeros(L, d)
         attend_back(
             given.contiguous().numpy(),
             *(array.detach().numpy() for array in (X, windows, q, S, r, of_X, of_projected, of_time)),
+            np.empty(L, np.float32),
+            np.empty((FOUR, d), np.float32),
             ctx.form.diagonal,
             ctx.form.padding_rows,
             ctx.form.mean,
@@ -94,7 +97,7 @@ class Interest(torch.autograd.Function):
         return of_X, of_projected, of_time, None, None, None
 
 
-@njit(cache=True, fastmath=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+@inlined
 def first_real(window: Ints) -> int:
     """Return where the padding on the left ends."""
     start = 0
@@ -103,7 +106,7 @@ def first_real(window: Ints) -> int:
     return start
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def project(
     row: Floats, shift: Floats, out: Floats, counter: np.uint32, threshold: np.uint32, kept: np.float32
 ) -> None:
@@ -117,7 +120,7 @@ def project(
         out[k] = max(row[k] + shift[k], np.float32(0)) * kept if kept_here else np.float32(0)
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def attend(
     X: Floats,
     projected: Floats,
@@ -127,16 +130,17 @@ def attend(
     S: Floats,
     r: Floats,
     m: Floats,
+    powers: NDArray[np.int32],
     diagonal: int,
     padding_rows: bool,
     mean: bool,
     dropout: float,
     seed: int,
 ) -> None:
-    """Fill q, S, r and m."""
+    """Fill q, S, r and m; powers [L] is room to work in."""
     (B, L), d = windows.shape, X.shape[1]
     threshold, kept = np.uint32(dropout * 4294967296.0), np.float32(1 / (1 - dropout))
-    root, begin, powers = np.float32(1 / math.sqrt(d)), hashed(np.uint32(seed)), np.empty(L, np.int32)
+    root, begin = np.float32(1 / math.sqrt(d)), hashed(np.uint32(seed))
     for b in range(B):
         start = first_real(windows[b])
         m[b] = 0
@@ -163,7 +167,7 @@ def attend(
             add(m[b], r[b, j], X[windows[b, j]])
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def attend_back(
     given: Floats,
     X: Floats,
@@ -174,15 +178,19 @@ def attend_back(
     of_X: Floats,
     of_projected: Floats,
     of_time: Floats,
+    of_r: Floats,
+    of_q: Floats,
     diagonal: int,
     padding_rows: bool,
     mean: bool,
     dropout: float,
 ) -> None:
-    """Add to of_X, of_projected and of_time; S is overwritten with the gradient before the softmax."""
+    """Add to of_X, of_projected and of_time; S is overwritten with the gradient before the softmax.
+
+    of_r [L] and of_q [4, d] are room to work in.
+    """
     (B, L), d = windows.shape, X.shape[1]
     root, kept = np.float32(1 / math.sqrt(d)), np.float32(1 / (1 - dropout))
-    of_r, of_q = np.empty(L, np.float32), np.empty(d, np.float32)
     for b in range(B):
         start = first_real(windows[b])
         if start == L:
@@ -200,15 +208,18 @@ def attend_back(
             for j in range(start, i):
                 S[b, i, j] += S[b, j, i]
                 S[b, j, i] = S[b, i, j]
-        for i in range(asking, L):
-            weighted_sum(S[b, i, start:], q[b, start:], of_q)
-            if i >= start:
-                for j in range(asking, start):
-                    add(of_q, S[b, j, i], q[b, j])
-            project_back(of_q, q[b, i], of_time[i], of_projected[windows[b, i]], windows[b, i] != PAD, kept)
+        for first in range(asking, L, FOUR):
+            rows = min(FOUR, L - first)
+            weighted_sums(S[b, first : first + rows, start:], q[b, start:], of_q[:rows])
+            for i in range(first, first + rows):
+                if i >= start:
+                    for j in range(asking, start):
+                        add(of_q[i - first], S[b, j, i], q[b, j])
+                is_item = windows[b, i] != PAD
+                project_back(of_q[i - first], q[b, i], of_time[i], of_projected[windows[b, i]], is_item, kept)
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def project_back(given: Floats, out: Floats, of_shift: Floats, of_row: Floats, is_item: bool, kept: np.float32) -> None:
     """Add the gradient of ``project`` to of_shift, and for an item to of_row; out is above 0 where nothing was cut."""
     for k in range(len(given)):

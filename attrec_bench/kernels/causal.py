@@ -9,20 +9,17 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from attrec_bench.kernels.compiled import fast_loop
 from attrec_bench.kernels.dropout import drawn_seed, hashed
-from attrec_bench.kernels.lanes import add, products, softmax, softmax_back, weighted_sum
+from attrec_bench.kernels.lanes import FOUR, add, copy, products, softmax, softmax_back, weighted_sum
 from attrec_bench.kernels.rows import Rows
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-
-FOUR = 4
-"""Rows whose gradients are added to keys and values in one pass."""
 
 
 def causal_attention(q: Tensor, k: Tensor, v: Tensor, rows: Rows, dropout: float) -> Tensor:
@@ -60,7 +57,7 @@ class CausalAttention(torch.autograd.Function):
         q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
         weights, out = q.new_empty(*q.shape[:2], rows.L), torch.zeros_like(q)
         arrays = (array.detach().numpy() for array in (q, k, v, rows.starts, rows.ends, weights, out))
-        attend(*arrays, dropout, seed)
+        attend(*arrays, np.empty(rows.L, np.int32), np.empty(rows.L, np.float32), dropout, seed)
         ctx.save_for_backward(q, k, v, weights)
         ctx.rows, ctx.dropout, ctx.seed = rows, dropout, seed
         return out
@@ -72,21 +69,22 @@ class CausalAttention(torch.autograd.Function):
         q, k, v, weights = ctx.saved_tensors
         of_q, of_k, of_v = (torch.zeros_like(part) for part in (q, k, v))
         arrays = (given.contiguous(), q, k, v, ctx.rows.starts, ctx.rows.ends, weights, of_q, of_k, of_v)
-        attend_back(*(array.detach().numpy() for array in arrays), ctx.dropout, ctx.seed)
+        room = np.empty((2 * FOUR + 1, ctx.rows.L), np.float32)
+        attend_back(*(array.detach().numpy() for array in arrays), room, ctx.dropout, ctx.seed)
         return of_q, of_k, of_v, None, None, None
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def drop(row: Floats, out: Floats, counter: np.uint32, threshold: np.uint32, kept: np.float32) -> None:
     """out = dropout(row): an entry is dropped where a hash of its number lies below the threshold."""
     if threshold == 0:
-        out[:] = row
+        copy(out, row)
         return
     for j in range(len(row)):
         out[j] = row[j] * kept if hashed(np.uint32(counter + np.uint32(j))) >= threshold else np.float32(0)
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def attend(
     q: Floats,
     k: Floats,
@@ -95,14 +93,15 @@ def attend(
     ends: Ints,
     weights: Floats,
     out: Floats,
+    powers: NDArray[np.int32],
+    dropped: Floats,
     dropout: float,
     seed: int,
 ) -> None:
-    """Fill weights and out."""
+    """Fill weights and out; powers and dropped [L] are room to work in."""
     (H, n, e), L = q.shape, weights.shape[2]
     threshold, kept = np.uint32(dropout * 4294967296.0), np.float32(1 / (1 - dropout))
     root, begin = np.float32(1 / math.sqrt(e)), hashed(np.uint32(seed))
-    powers, dropped = np.empty(L, np.int32), np.empty(L, np.float32)
     for h in range(H):
         for b in range(len(starts)):
             keys, values = k[h, starts[b] : ends[b]], v[h, starts[b] : ends[b]]
@@ -115,7 +114,7 @@ def attend(
                 weighted_sum(left, values[: t + 1], out[h, i])
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def attend_back(
     given: Floats,
     q: Floats,
@@ -127,14 +126,18 @@ def attend_back(
     of_q: Floats,
     of_k: Floats,
     of_v: Floats,
+    room: Floats,
     dropout: float,
     seed: int,
 ) -> None:
-    """Fill of_q and add to of_k and of_v, for which four rows of a window are taken together."""
+    """Fill of_q and add to of_k and of_v, for which four rows of a window are taken together.
+
+    room [9, L] is there to work in.
+    """
     (H, n, e), L = q.shape, weights.shape[2]
     threshold, kept = np.uint32(dropout * 4294967296.0), np.float32(1 / (1 - dropout))
     root, begin = np.float32(1 / math.sqrt(e)), hashed(np.uint32(seed))
-    slopes, lefts, rows = np.empty(L, np.float32), np.empty((FOUR, L), np.float32), np.empty((FOUR, L), np.float32)
+    slopes, lefts, rows = room[0], room[1 : FOUR + 1], room[FOUR + 1 :]
     for h in range(H):
         for b in range(len(starts)):
             first, last = starts[b], ends[b]
@@ -153,7 +156,7 @@ def attend_back(
                     products(given[h, i], values[: t + 1], left, np.float32(1))
                     drop(left, slope, counter, threshold, kept)
                     drop(weights[h, i, : t + 1], left, counter, threshold, kept)
-                    row[:] = weights[h, i, : t + 1]
+                    copy(row, weights[h, i, : t + 1])
                     softmax_back(row, slope, -1, root)
                     weighted_sum(row, keys[: t + 1], of_q[h, i])
                     rows[t - start, t + 1 : stop] = 0
@@ -162,7 +165,7 @@ def attend_back(
                 add_products(of_keys[:stop], rows[: stop - start], q[h, first + start : first + stop])
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def add_products(out: Floats, weights: Floats, rows: Floats) -> None:
     """out[j] += sum over r of weights[r, j] rows[r]; four rows in one pass, so that out is written once for four."""
     if len(rows) < FOUR:

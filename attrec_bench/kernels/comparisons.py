@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from attrec_bench.kernels.compiled import fast_loop, loop
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -65,7 +66,7 @@ class Comparisons(torch.autograd.Function):
         return None, None, None, *of_tables, None
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def difference(own: Floats, one: Floats, other: Floats) -> tuple[np.float32, np.float32, np.float32, np.float32]:
     """Return own . (one - other) and the squared norms of the three."""
     apart, of_own, of_one, of_other = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
@@ -77,21 +78,21 @@ def difference(own: Floats, one: Floats, other: Floats) -> tuple[np.float32, np.
     return apart, of_own, of_one, of_other
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def along(out: Floats, slope: np.float32, one: Floats, other: Floats, weight: np.float32, own: Floats) -> None:
     """out += slope * (one - other) + weight * own."""
     for k in range(len(out)):
         out[k] += slope * (one[k] - other[k]) + weight * own[k]
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def toward(out: Floats, slope: np.float32, one: Floats, weight: np.float32, own: Floats) -> None:
     """out += slope * one + weight * own."""
     for k in range(len(out)):
         out[k] += slope * one[k] + weight * own[k]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@loop
 def compare(
     users: Ints,
     targets: Ints,

@@ -5,9 +5,10 @@ Shapes: C rows, W scores a row, S seen pairs; column 0 belongs to the padding it
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
+
+from attrec_bench.kernels.compiled import loop
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -40,7 +41,7 @@ def plain_expected_ranks(scores: Tensor, targets: Tensor, rows: Tensor, seen: Te
     return (doubled + 1).double() / 2, items.isfinite().all()
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@loop
 def count(scores: Floats, targets: Ints, rows: Shorts, seen: Shorts, doubled: Ints) -> bool:
     """Fill doubled [C] with 2 * unseen above + unseen equal, the target included; say whether all scores are finite."""
     bits = scores.view(np.int32)

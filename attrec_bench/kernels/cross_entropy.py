@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from attrec_bench.data.interactions import PAD
+from attrec_bench.kernels.compiled import loop
 from attrec_bench.kernels.lanes import LEAST, add, exponentials, scale
 
 Floats = NDArray[np.float32]
@@ -58,11 +58,12 @@ class CrossEntropy(torch.autograd.Function):
         n_items = len(items) - 1
         size = max(16, PIECE // max(n_items, 1))
         kept, wanted, total = query.new_empty(min(size, len(query)), n_items), targets.contiguous().numpy(), 0.0
+        powers = np.empty(n_items, np.int32)
         for start in range(0, len(query), size):
             rows = slice(start, min(start + size, len(query)))
             logits = kept[: rows.stop - start]
             torch.mm(query[rows], items[PAD + 1 :].T, out=logits)
-            total += slopes(logits.numpy(), shifts.detach().numpy(), wanted[rows], of_bias.numpy()[PAD + 1 :])
+            total += slopes(logits.numpy(), shifts.detach().numpy(), wanted[rows], of_bias.numpy()[PAD + 1 :], powers)
             torch.mm(logits, items[PAD + 1 :], out=of_query[rows])
             of_items[PAD + 1 :].addmm_(logits.T, query[rows])
         ctx.save_for_backward(of_query, of_items, of_bias)
@@ -76,22 +77,25 @@ class CrossEntropy(torch.autograd.Function):
         return of_query * given, of_items * given, None, of_bias * given
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def slopes(logits: Floats, bias: Floats, targets: Ints, of_bias: Floats) -> float:
-    """Replace logits [C, I] (without bias) by the gradient in them, add it to of_bias [I], return the loss."""
-    total, powers = 0.0, np.empty(logits.shape[1], np.int32)
+@loop
+def slopes(logits: Floats, bias: Floats, targets: Ints, of_bias: Floats, powers: NDArray[np.int32]) -> float:
+    """Replace logits [C, I] (without bias) by the gradient in them, add it to of_bias [I], return the loss.
+
+    powers [I] is room to work in.
+    """
+    total = 0.0
     for c in range(logits.shape[0]):
         row, n = logits[c], 0
         add(row, np.float32(1), bias)
         for target in targets[c]:
             if target != PAD:
-                total -= row[target - 1]
+                total -= float(row[target - 1])
                 n += 1
         if n == 0:
             row[:] = 0
             continue
         top, denominator = exponentials(row, LEAST, powers)
-        total += n * (top + math.log(denominator))
+        total += n * float(top + math.log(denominator))
         scale(row, np.float32(n / denominator))
         for target in targets[c]:
             if target != PAD:

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from attrec_bench.kernels.compiled import fast_loop, inlined
 
 Floats = NDArray[np.float32]
 
@@ -55,7 +56,7 @@ def dropped(values: Tensor, share: float, seed: int) -> Tensor:
     return out
 
 
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+@inlined
 def hashed(number: np.uint32) -> np.uint32:
     """Return 32 bits that look random: two rounds of multiply and xor-shift (the finaliser of MurmurHash3)."""
     h = np.uint32((number ^ (number >> np.uint32(16))) * np.uint32(0x85EBCA6B))
@@ -63,7 +64,7 @@ def hashed(number: np.uint32) -> np.uint32:
     return np.uint32(h ^ (h >> np.uint32(16)))
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def drop(values: Floats, out: Floats, share: float, seed: int) -> None:
     """Fill out [n]."""
     threshold, scale = np.uint32(share * 4294967296.0), np.float32(1 / (1 - share))

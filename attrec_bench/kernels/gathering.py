@@ -5,11 +5,11 @@ Shapes: E events, B rows, N draws a row, S seen pairs.
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
 from attrec_bench.data.interactions import PAD
+from attrec_bench.kernels.compiled import loop
 
 Ints = NDArray[np.int64]
 
@@ -34,7 +34,7 @@ def plain_slices(items: Tensor, at: Tensor, around: range, starts: Tensor, ends:
     return items[index.clamp_(0, len(items) - 1)].long().masked_fill_(~inside, PAD)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@loop
 def fill_slices(items: NDArray[np.int32], at: Ints, first: int, starts: Ints, ends: Ints, found: Ints) -> None:
     """Fill found [B, n]."""
     for b in range(found.shape[0]):
@@ -57,7 +57,7 @@ def plain_seen_before(gaps: Tensor, starts: Tensor, keys: Tensor, users: Tensor)
     return torch.searchsorted(gaps, keys, right=True) - starts[users, None]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@loop
 def fill_seen_before(gaps: Ints, starts: Ints, keys: Ints, users: Ints, found: Ints) -> None:
     """Fill found [B, N]: a binary search in the user's own part of the gaps."""
     for b in range(found.shape[0]):

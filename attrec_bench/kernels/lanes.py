@@ -5,23 +5,34 @@ callers hand over slices. fastmath lets sums be added in any order.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from attrec_bench.kernels.compiled import fast_loop, loop
+
 Floats = NDArray[np.float32]
+
+FOUR = 4
+"""Rows that are worked on together, so that what they share is read or written once."""
 
 LEAST = np.float32(-1e30)
 """Below every score; not minus infinity, which fastmath may assume never to occur."""
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
+def copy(out: Floats, row: Floats) -> None:
+    """out = row; the two never overlap, which an assignment of slices would have to find out."""
+    for k in range(len(out)):
+        out[k] = row[k]
+
+
+@fast_loop
 def add(out: Floats, weight: np.float32, row: Floats) -> None:
     """out += weight * row."""
     for k in range(len(out)):
         out[k] += weight * row[k]
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def products(own: Floats, rows: Floats, out: Floats, root: np.float32) -> None:
     """out[j] = own . rows[j] * root; four at a time, so that ``own`` is read once for four."""
     whole = len(out) // 4 * 4
@@ -41,7 +52,7 @@ def products(own: Floats, rows: Floats, out: Floats, root: np.float32) -> None:
         out[j] = total * root
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def weighted_sum(weights: Floats, rows: Floats, out: Floats) -> None:
     """out = sum of weights[j] rows[j]; four at a time, so that ``out`` is written once for four."""
     out[:] = 0
@@ -55,7 +66,35 @@ def weighted_sum(weights: Floats, rows: Floats, out: Floats) -> None:
         add(out, weights[j], rows[j])
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
+def weighted_sums(weights: Floats, rows: Floats, out: Floats) -> None:
+    """out[r] = sum of weights[r, j] rows[j] for at most four r; for four the rows are read once."""
+    if len(out) < FOUR:
+        for r in range(len(out)):
+            weighted_sum(weights[r], rows, out[r])
+        return
+    out[:] = 0
+    of_a, of_b, of_c, of_e = weights[0], weights[1], weights[2], weights[3]
+    out_a, out_b, out_c, out_e = out[0], out[1], out[2], out[3]
+    whole = len(of_a) // 4 * 4
+    for j in range(0, whole, 4):
+        row, second, third, fourth = rows[j], rows[j + 1], rows[j + 2], rows[j + 3]
+        a, a_2, a_3, a_4 = of_a[j], of_a[j + 1], of_a[j + 2], of_a[j + 3]
+        b, b_2, b_3, b_4 = of_b[j], of_b[j + 1], of_b[j + 2], of_b[j + 3]
+        c, c_2, c_3, c_4 = of_c[j], of_c[j + 1], of_c[j + 2], of_c[j + 3]
+        e, e_2, e_3, e_4 = of_e[j], of_e[j + 1], of_e[j + 2], of_e[j + 3]
+        for k in range(len(out_a)):
+            x, x_2, x_3, x_4 = row[k], second[k], third[k], fourth[k]
+            out_a[k] += a * x + a_2 * x_2 + a_3 * x_3 + a_4 * x_4
+            out_b[k] += b * x + b_2 * x_2 + b_3 * x_3 + b_4 * x_4
+            out_c[k] += c * x + c_2 * x_2 + c_3 * x_3 + c_4 * x_4
+            out_e[k] += e * x + e_2 * x_2 + e_3 * x_3 + e_4 * x_4
+    for j in range(whole, len(of_a)):
+        for r in range(FOUR):
+            add(out[r], weights[r, j], rows[j])
+
+
+@fast_loop
 def exponentials(row: Floats, least: np.float32, powers: NDArray[np.int32]) -> tuple[np.float32, np.float32]:
     """Replace a row by exp(row - top); return top, its largest entry and at least ``least``, and the new row's sum.
 
@@ -80,14 +119,14 @@ def exponentials(row: Floats, least: np.float32, powers: NDArray[np.int32]) -> t
     return top, total
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def scale(row: Floats, factor: np.float32) -> None:
     """row *= factor."""
     for j in range(len(row)):
         row[j] *= factor
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@loop
 def softmax(row: Floats, left_out: int, powers: NDArray[np.int32]) -> None:
     """Softmax in place without one entry, which becomes 0; a negative left_out leaves none out."""
     if left_out >= 0:
@@ -99,7 +138,7 @@ def softmax(row: Floats, left_out: int, powers: NDArray[np.int32]) -> None:
     scale(row, np.float32(1) / total)
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def softmax_back(row: Floats, given: Floats, left_out: int, root: np.float32) -> None:
     """Replace a softmax's row by root times the gradient of what it was taken of; entry ``left_out`` had no effect."""
     own = row[left_out] if left_out >= 0 else np.float32(0)

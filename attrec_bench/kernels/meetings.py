@@ -6,11 +6,11 @@ Shapes: U users, I items, S different (user, item) pairs, b items in a block, B 
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
 from attrec_bench.data.interactions import PAD, Interactions
+from attrec_bench.kernels.compiled import loop
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -57,7 +57,7 @@ class Meetings:
         return found
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@loop
 def count_together(met: Ints, user_starts: Ints, by: Ints, item_starts: Ints, first: int, found: Floats) -> None:
     """Add to found [b, I+1] for the items from ``first`` on."""
     for b in range(found.shape[0]):

@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from attrec_bench.data.interactions import PAD
+from attrec_bench.kernels.compiled import fast_loop, inlined, loop
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -84,7 +84,7 @@ class MetricScores(torch.autograd.Function):
         return None, of_m, None, of_U, of_V, of_X, None
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def dots(own: Floats, row: Floats) -> tuple[np.float32, np.float32]:
     """Return own . row and row . row."""
     both, alone = np.float32(0), np.float32(0)
@@ -94,13 +94,13 @@ def dots(own: Floats, row: Floats) -> tuple[np.float32, np.float32]:
     return both, alone
 
 
-@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+@inlined
 def shrink(square: np.float32, cut: bool) -> np.float32:
     """Square of a row's norm -> s, the factor that brings the norm to at most 1."""
     return np.float32(1 / math.sqrt(square)) if cut and square > 1 else np.float32(1)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@loop
 def compare(
     users: Ints, m: Floats, items: Ints, U: Floats, V: Floats, X: Floats, w: float, dist: bool, cut: bool, out: Floats
 ) -> None:
@@ -126,14 +126,14 @@ def compare(
                 out[b, n] = near
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def pull(of_own: Floats, own: Floats, other: Floats, toward: np.float32, back: np.float32) -> None:
     """of_own += toward * other - back * own."""
     for k in range(len(of_own)):
         of_own[k] += toward * other[k] - back * own[k]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@loop
 def compare_back(
     given: Floats,
     users: Ints,

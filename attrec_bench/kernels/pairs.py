@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from attrec_bench.data.interactions import PAD
+from attrec_bench.kernels.compiled import fast_loop
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -63,7 +63,7 @@ class PairScores(torch.autograd.Function):
         return of_query, of_candidates, None
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def gather_dot(query: Floats, candidates: Floats, items: Ints, scores: Floats) -> None:
     """Fill scores [B, N]."""
     for b in range(items.shape[0]):
@@ -76,7 +76,7 @@ def gather_dot(query: Floats, candidates: Floats, items: Ints, scores: Floats) -
             scores[b, n] = total
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@fast_loop
 def scatter(
     given: Floats, query: Floats, candidates: Floats, items: Ints, of_query: Floats, of_candidates: Floats
 ) -> None:

@@ -5,9 +5,10 @@ Shapes: C rows, W scores a row, m targets, S seen pairs; column 0 belongs to the
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
+
+from attrec_bench.kernels.compiled import loop
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -48,7 +49,7 @@ def plain_standings(
     return above, equal
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@loop
 def count(scores: Floats, rows: Ints, targets: Ints, bounds: Ints, seen: Shorts, above: Ints, equal: Ints) -> None:
     """Fill above [m] and equal [m]; all items are counted and what was seen is taken off again."""
     for m in range(len(targets)):
