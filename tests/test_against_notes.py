@@ -150,6 +150,27 @@ def test_an_interval_and_a_p_that_seem_to_contradict_each_other_are_explained_on
     assert said([*caser, *attrec, *bprmf], ("HR@10", "HR@20")) == 1
 
 
+def test_a_mark_that_other_seeds_may_not_bear_out_is_named_in_every_metric() -> None:
+    def said(records: list[Record], **options: str) -> list[str]:
+        notes = against(records, ("HR@10", "HR@20", "MRR"), against="caser", **options).notes
+        return [note for note in notes if note.startswith("Marks that hold for these runs")]
+
+    # as above: nine users gain in one of two seeds, in HR@10 and HR@20; in MRR too
+    caser = [make_record("caser", seed, ranks=[40.0] * 20) for seed in (0, 1)]
+    attrec = [make_record("attrec", seed, ranks=[4.0] * 9 * seed + [40.0] * (20 - 9 * seed)) for seed in (0, 1)]
+    (note,) = said([*caser, *attrec])
+    assert note == (
+        "Marks that hold for these runs and may not for other seeds, since the interval of the difference over seeds "
+        "and users holds 0: attrec in HR@10, HR@20, MRR"
+    )
+    # in both seeds: 0 lies outside; with one seed the interval is of users, as the test is
+    both = [make_record("attrec", seed, ranks=[4.0] * 9 + [40.0] * 11) for seed in (0, 1)]
+    assert said([*caser, *both]) == said([caser[1], attrec[1]]) == []
+    # no mark, no doubt of it: three users are too few
+    few = [make_record("attrec", seed, ranks=[4.0] * 3 * seed + [40.0] * (20 - 3 * seed)) for seed in (0, 1)]
+    assert said([*caser, *few]) == []
+
+
 def test_one_seed_explains_no_contradiction_by_seeds() -> None:
     def said(records: list[Record], **options: str) -> str:
         (told,) = against(records, ("HR@10", "HR@20", "HR@30"), against="caser", **options).details[-1:]

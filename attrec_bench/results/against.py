@@ -82,6 +82,7 @@ def _compared(table: Table, against: str | None, test: str, ours: str | None) ->
         notes=(
             *(*table.notes, *notes, *marks_explained(family, table.metrics[0])),
             *against_notes.contrary(found),
+            *against_notes.of_these_runs(found, paired),
             *([] if improvement is None else _unsure(improvement, table.metrics, found)),
             *cautions.one_seed(marked, baseline.records),
         ),

@@ -21,6 +21,25 @@ def contrary(found: Sequence[Comparison]) -> list[str]:
     return [f"{told}: {listed}"] if listed else []
 
 
+def of_these_runs(found: Sequence[Comparison], paired: Mapping[str, Sequence[Record]]) -> list[str]:
+    """Return a note on the marks whose difference has an interval that holds 0: the test takes the runs as they are,
+    averaged, while the interval also asks what other seeds or orders of the data would have given.
+
+    ``paired`` is as in ``differences``.
+    """
+    metrics: dict[str, list[str]] = {}
+    levels: list[str] = []
+    for each in found:
+        low, high = each.interval
+        varied = _varied([paired[each.model], paired[each.baseline]])
+        if varied and cautions.significant(each) and not each.contrary and low <= 0 <= high:
+            metrics.setdefault(each.model, []).append(each.metric)
+            levels = varied if len(varied) > len(levels) else levels
+    listed = "; ".join(f"{model} in {', '.join(names)}" for model, names in metrics.items())
+    told = f"Marks that hold for these runs and may not for other {' and '.join(levels)}, since the interval of the "
+    return [f"{told}difference over {_listed([*levels, 'users'])} holds 0: {listed}"] if listed else []
+
+
 def differences(
     found: Sequence[Comparison], metric: str, test: str, paired: Mapping[str, Sequence[Record]]
 ) -> list[str]:
