@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from attrec_bench.configuration import causes
 from attrec_bench.contract import Counter, Learner
 from attrec_bench.data.interactions import PAD, Interactions, Ints
 from attrec_bench.errors import InputError, require, require_choice
@@ -114,11 +115,13 @@ def verify(file: Path, path: str | None) -> str:
         check_metrics(record)
         said.append(f"{len(record.metrics['test'])} test metrics follow from the ranks of {len(record.ranks)} targets")
         try:
-            planned = plan_of(record, path)
-        except InputError as error:
-            if "was trained on other data" in str(error):
+            planned = plan_of(record, path, fetch=False)
+        except Exception as error:
+            # Hydra wraps what a source of data says
+            told = next((str(each) for each in causes(error) if isinstance(each, InputError)), None)
+            if told is None or "was trained on other data" in told:
                 raise
-            return "\n".join([*said, f"not scored again, and its validation metrics not checked: {error}"]) + "\n"
+            return "\n".join([*said, f"not scored again, and its validation metrics not checked: {told}"]) + "\n"
         said += about_changes(record, planned)
         model = restored(folder, record, planned)
         check_ranks(record, planned, model)

@@ -17,10 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attrec_bench.contract import Constrained, Factored, Learner
+from attrec_bench.contract import Batch, Constrained, Factored, Learner
 from attrec_bench.data.interactions import PAD, Interactions
 from attrec_bench.evaluation.ranks import queries, ranks
 from attrec_bench.foresight import foreseeing_position
+from attrec_bench.promises import versions, written
 from attrec_bench.specimen import CPU, Make, loss_of, ready, same, some_batch, some_data, some_windows, windows_of
 from attrec_bench.training.batches import generator
 
@@ -93,6 +94,55 @@ def the_order_of_users_changes_no_rank(make: Make, data: Interactions) -> None:
     assert shuffled.tolist() == expected[order].tolist(), said
 
 
+def neither_loss_nor_score_changes_what_it_is_given(make: Make, data: Interactions) -> None:
+    """A batch and a query are the same afterwards."""
+    model = ready(make, data)
+    users, windows = some_windows(model, data)
+    given = users.clone(), windows.clone()
+    model.score(users, windows)
+    assert users.equal(given[0]), "score changes its users in place: work on a copy, .clone()"
+    assert windows.equal(given[1]), "score changes its windows in place: work on a copy, .clone()"
+    if isinstance(model, Learner):
+        batch = some_batch(model, data)
+        before = versions(batch)
+        loss_of(model, batch)
+        assert (told := written(model, batch, before)) is None, told
+
+
+def steps_along_the_gradient_raise_the_targets(make: Make, data: Interactions) -> None:
+    """After forty steps of Adam on one batch, fewer items score above its targets: the loss is not turned around, and
+    scores are made of what was learnt.
+    """
+    model = ready(make, data)
+    if not isinstance(model, Learner):
+        return
+    batch = some_batch(model, data)
+    targets = batch.targets[:, -1 if getattr(model, "every_position", False) else 0]
+    above = []
+    for steps in (0, 40):
+        learn(model, batch, steps)
+        with torch.no_grad():
+            scores = model.score(batch.users, batch.windows)
+        own = scores.gather(1, targets[:, None])
+        above.append(float((scores[:, 1:] > own).float().mean()))
+    assert above[1] < above[0], (
+        f"forty steps of Adam on one batch took the share of items that score above its targets from {above[0]:.3f} to "
+        f"{above[1]:.3f}: the loss has the wrong sign, or the scores are not made of what it trains"
+    )
+
+
+def learn(model: Learner, batch: Batch, steps: int) -> None:
+    """Take steps of Adam on one batch."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)  # type: ignore[attr-defined]
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss_of(model, batch).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        if isinstance(model, Constrained):
+            with torch.no_grad():
+                model.constrain()
+
+
 def steps_along_the_gradient_lower_the_loss(make: Make, data: Interactions) -> None:
     """Forty steps of Adam take a tenth off the loss of one batch, or the gradient is not that of the loss."""
     model = ready(make, data)
@@ -100,14 +150,7 @@ def steps_along_the_gradient_lower_the_loss(make: Make, data: Interactions) -> N
         return
     batch = some_batch(model, data)
     first = float(loss_of(model, batch).detach())
-    steps = torch.optim.Adam(model.parameters(), lr=0.01)  # type: ignore[attr-defined]
-    for _ in range(40):
-        steps.zero_grad()
-        model.loss(batch).backward()  # type: ignore[no-untyped-call]
-        steps.step()
-        if isinstance(model, Constrained):
-            with torch.no_grad():
-                model.constrain()
+    learn(model, batch, 40)
     last = float(model.loss(batch).detach())
     said = f"forty steps of Adam took the loss of one batch from {first:.4g} to {last:.4g} only, not a tenth off"
     assert last < first - 0.1 * abs(first), f"{said}: the gradient is not that of the loss, or is cut off on its way"
@@ -196,7 +239,9 @@ CHECKS: tuple[Callable[[Make, Interactions], None], ...] = (
     a_factored_model_scores_by_its_dot_product,
     later_events_change_no_rank,
     the_order_of_users_changes_no_rank,
+    neither_loss_nor_score_changes_what_it_is_given,
     steps_along_the_gradient_lower_the_loss,
+    steps_along_the_gradient_raise_the_targets,
     the_padding_item_is_no_parameter,
     the_seed_decides_the_parameters,
     renamed_items_get_the_scores_of_their_old_names,

@@ -156,11 +156,11 @@ def hydra_line(error: BaseException, deepest: BaseException) -> str:
     if isinstance(error, MissingMandatoryValue) and error.full_key == "model._target_":
         return "model=own needs the class: model._target_=FILE.CLASS, as mymodels.Mine for a class Mine in mymodels.py"
     text = str(error)
+    if "Ambiguous value" in text:
+        return f"several values need -m, {text.splitlines()[0].partition(' for ')[2] or 'given here'}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if deepest is not error:
         lines.append(" ".join(str(deepest).split()))
-    if "Ambiguous value" in text:
-        lines.append("several values need -m")
     return "; ".join(dict.fromkeys(line for line in lines if "HYDRA_FULL_ERROR" not in line))
 
 

@@ -58,6 +58,7 @@ baseline, and its runs with seed, commit, what differs from the YAML files, and 
   dataset=ml-100k model=attrec model.w=0.2    keys of the records that lead to one row, as in `table`
   row="attrec (w=0.2)"                        or the row as the table calls it
   metric=HR@10                                the column
+  metrics=HR@10,MRR                           the columns of the table, as there: p is corrected over all of them
   against=caser                               the baseline, as in `table`
   runs=FOLDER                                 folder of the records (runs, or $ATTREC_BENCH_RUNS)
 """
@@ -90,7 +91,8 @@ EXPORT_HELP = """\
 attrec-bench export run=ID out=FILE [k=50] [runs=FOLDER]: a recorded run as one file
 
   out=bundle.zip      configuration, ranks, weights, the data's sum, each user's k best items; for attrec-bench verify
-  out=lists.tsv       only the k best items of each user: user_id, item_id, score
+  out=lists.tsv       only the k best items of each user: user_id, item_id, score; where scores tie at the end of a
+                      list, as those of models that count do, HR@k cannot be counted from it (README, protocol)
   history=known|all   what lists look back on: what stands before the test, or all events, for what to show today
   titles=true         lists end with a column of the items' titles
   dataset.path=FILE   where the run's data lie now, if not where they lay

@@ -7,13 +7,14 @@ Shapes: as in contract.py; n rows that are looked at.
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from attrec_bench.contract import Factored, Scorer
+from attrec_bench.contract import Batch, Factored, Scorer
 from attrec_bench.errors import InputError, require, require_whole
 
 ROUNDINGS = 4096
@@ -52,11 +53,24 @@ def require_learner(model: Any, name: str) -> None:
     if getattr(model, "every_position", False):
         rule = f"{name} learns at every_position, so its T must be its maxlen ({model.maxlen}), of at least 1"
         require(model.maxlen == model.T, rule, model.T)
+    require_registered(model, name)
     if not any(learnable(model)):
         raise InputError(
             f"{name} has a loss but no parameter to learn: tables are nn.Parameter or nn.Module, kept as attributes, "
             "in an nn.ParameterList or in an nn.ModuleList"
         )
+
+
+def require_registered(model: nn.Module, name: str) -> None:
+    """Raise InputError for a tensor of numbers that the module holds and does not know: no step would ever move it."""
+    for place, module in model.named_modules():
+        for key, value in vars(module).items():
+            if isinstance(value, Tensor) and value.is_floating_point():
+                where = ".".join(filter(None, [name, place, key]))
+                raise InputError(
+                    f"{where} is a plain tensor, which is neither trained nor kept with the run: nn.Parameter(...) for "
+                    f"what is to be learnt, register_buffer({key!r}, ...) for a constant"
+                )
 
 
 def learnable(model: Any) -> Iterator[bool]:
@@ -70,6 +84,9 @@ def require_keywords(kind: type, given: Iterable[str], facts: Iterable[str]) -> 
     takes, named = inspect.signature(kind).parameters, keywords(kind, facts)
     missing = [name for name in named if takes[name].default is inspect.Parameter.empty and name not in set(given)]
     if missing:
+        for name in missing:
+            for fact in get_close_matches(name, [each for each in facts if each not in takes], n=1):
+                raise InputError(f"{kind.__name__} takes {name!r}, which nothing gives: is {fact!r} meant?")
         written = " ".join(f"+model.{name}=VALUE" for name in missing)
         raise InputError(f"{kind.__name__} takes {', '.join(named)}, got no {', '.join(missing)}: {written}")
 
@@ -125,14 +142,31 @@ def require_scalar(model: Any, loss: Any) -> None:
         )
 
 
+def versions(batch: Batch) -> list[int]:
+    """Return how often each tensor of a batch was written to so far, as torch counts it."""
+    return [getattr(batch, each.name)._version for each in fields(batch)]
+
+
+def written(model: Any, batch: Batch, before: list[int]) -> str | None:
+    """Return what the loss has written to since the batch's ``versions`` were ``before``, in words; None: nothing."""
+    for each, was, now in zip(fields(batch), before, versions(batch), strict=True):
+        if was != now:
+            return f"the loss of {type(model).__name__} changes batch.{each.name} in place: work on a copy, .clone()"
+    return None
+
+
 def require_scores(model: Scorer, users: Tensor, windows: Tensor, n_items: int) -> None:
     """Users [n], windows [n, L]: raise InputError unless their scores are [n, I+1], the same for a row by itself.
 
     The product of query and candidates, where a model has them, must be the score.
     """
     name = type(model).__name__
+    given = users.clone(), windows.clone()
     scores = model.score(users, windows)
+    if not (users.equal(given[0]) and windows.equal(given[1])):
+        raise InputError(f"score of {name} changes its users or windows in place: work on a copy, .clone()")
     require_shape(f"score of {name}", scores, "[B, I+1]", (len(users), n_items + 1))
+    require(scores.is_floating_point(), f"score of {name} must be floating point", str(scores.dtype))
     if isinstance(model, Factored):
         query, candidates = model.query(users, windows), model.candidates()
         require_shape(f"candidates of {name}", candidates, "[I+1, D]", (n_items + 1, None))

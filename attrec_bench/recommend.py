@@ -89,12 +89,15 @@ def restored(folder: Path, record: Record, planned: Plan) -> Any:
     return model
 
 
-def plan_of(record: Record, path: str | None, titles: str | None = None) -> Plan:
+def plan_of(record: Record, path: str | None, titles: str | None = None, *, fetch: bool = True) -> Plan:
     """Rebuild a recorded run's plan: model and protocol as recorded, only the data's place from its command.
 
-    Titles are no part of a run: ``titles`` names another file of them, and one that is gone is told and not missed.
+    Without ``fetch`` data that are not on this machine are not downloaded: InputError. Titles are no part of a run:
+    ``titles`` names another file of them, and one that is gone is told and not missed.
     """
     config = _config_of(record, path)
+    if not fetch and "url" in config.dataset:
+        config.dataset.url = None
     recorded = config.dataset.get("titles")
     if recorded is not None:
         config.dataset.titles = None

@@ -41,7 +41,7 @@ def table_verb(arguments: list[str]) -> None:
     require_choice("tuned", tuned, ("true", "false"))
     require_choice("published", shown, ("true", "false"))
     require_choice("notes", notes := chosen.pop("notes", "full"), NOTES)
-    ledgers = ledger.read_all(runs_folder(runs)) if tuned == "true" else []
+    ledgers = ledger.read_all(runs_folder(runs))
     every = read_all(runs_folder(runs))
     records = select(every, chosen, bounds=True)
     records = ledger.tuned(records, ledgers) if tuned == "true" else records
@@ -94,9 +94,11 @@ def why_verb(arguments: list[str]) -> None:
     chosen = pairs(arguments)
     if "metric" not in chosen:
         raise InputError(f"why needs metric=..., as metric=HR@10, got {' '.join(arguments) or 'nothing'}")
-    metric, row, against, runs = (chosen.pop(key, None) for key in ("metric", "row", "against", "runs"))
+    metric, row, against, runs, metrics = (
+        chosen.pop(key, None) for key in ("metric", "row", "against", "runs", "metrics")
+    )
     with waiting("reading the records and comparing"):
-        text = account_of(runs_folder(runs), chosen, str(metric), row, against)
+        text = account_of(runs_folder(runs), chosen, str(metric), row, against, metrics)
     print(text, end="")
 
 

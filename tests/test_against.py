@@ -34,6 +34,18 @@ def test_the_strongest_baseline_is_named_and_the_others_are_tested_against_it() 
     assert "Holm's correction over 4 tests" in said
 
 
+def test_a_table_without_baselines_compares_with_its_best_model_and_improves_on_nothing() -> None:
+    mine = [
+        make_record(name, ranks=[4.0] * n + [40.0] * (20 - n), keywords=ATTREC) for name, n in {"a": 9, "b": 2}.items()
+    ]
+    table = against(mine, ("HR@10",))
+    assert "‡ worse than a, the strongest model by HR@10" in " ".join(table.notes)
+    assert table.improvement is None
+    assert against(mine, ("HR@10",), ours="b").improvement == Improvement("b", "a", (2 / 9 - 1,))
+    named = against(mine, ("HR@10",), against="b").improvement
+    assert named == Improvement("a", "b", (9 / 2 - 1,))
+
+
 def test_a_comparison_by_hand() -> None:
     table = against(contest(), ("HR@10",))
     bprmf, attrec = table.comparisons

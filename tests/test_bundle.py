@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from attrec_bench.bundle import TOPK, check_metrics, export, read_topk, unpacked, verify
-from attrec_bench.configuration import composed
+from attrec_bench.configuration import composed, explained
 from attrec_bench.errors import InputError
 from attrec_bench.evaluation.metrics import means
 from attrec_bench.recommend import plan_of
@@ -215,3 +215,32 @@ def test_a_file_of_another_kind_is_not_written_as_a_zip(bundle: Path, name: str,
     with pytest.raises(InputError, match=r"out must end in \.zip, a bundle, or in \.tsv, the lists alone, got "):
         export(bundle.parent / "runs", "any", tmp_path / name, 3, None)
     assert not (tmp_path / name).exists()
+
+
+def test_data_that_are_not_here_are_no_mismatch(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("user,item,time\n" + "".join(f"u{u},i{(u + t) % 7},{t}\n" for u in range(6) for t in range(5)))
+    columns = ("dataset=csv", f"dataset.path={log}", "dataset.user=user", "dataset.item=item", "dataset.time=time")
+    words = [*columns, "model=popularity", "tracking.uri=off", f"runs={tmp_path / 'runs'}"]
+    record, _ = run(composed(words), "popularity", " ".join(["attrec-bench", "run", *words]))
+    bundle = tmp_path / "bundle.zip"
+    export(tmp_path / "runs", record.identity[:8], bundle, 5, None)
+    assert "every rank is the recorded one" in verify(bundle, None)
+    log.unlink()
+    said = verify(bundle, None)
+    assert "test metrics follow from the ranks of 6 targets" in said
+    assert "not scored again, and its validation metrics not checked: dataset.path must be a file that exists" in said
+
+
+def test_verify_downloads_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATTREC_BENCH_DATA", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("attrec_bench.data.locate._download", lambda *_: pytest.fail("it downloads"))
+    target = {"_target_": "baselines.popularity.Popularity"}
+    command = "attrec-bench run dataset=ml-100k model=popularity"
+    given = make_record("popularity", None, train=None, keywords=target, command=command)
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - as Hydra wraps it
+        plan_of(given, None, fetch=False)
+    told = explained(caught.value)
+    assert told is not None
+    assert told.startswith("ml-100k is not on this machine and has no download: put u.data into")

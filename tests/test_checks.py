@@ -160,11 +160,61 @@ def test_a_misspelt_score_is_the_same_sentence_in_every_check() -> None:
     assert all(each.startswith(said) for each in told.values())
 
 
+class TurnedAround(ByTheRecipe):
+    """The sign of the loss is wrong: it pushes the targets down."""
+
+    def loss(self, batch: Batch) -> Tensor:
+        scores = self.score(batch.users, batch.windows)
+        return bpr(scores.gather(1, batch.negatives), scores.gather(1, batch.targets)).mean()
+
+
+class Stale(ByTheRecipe):
+    """It scores with the table that it has kept from its first call."""
+
+    kept: Tensor | None = None
+
+    def score(self, users: Tensor, windows: Tensor) -> Tensor:
+        if self.training or torch.is_grad_enabled():
+            return super().score(users, windows)
+        self.kept = super().score(users, windows) if self.kept is None else self.kept
+        return self.kept
+
+
+@pytest.mark.parametrize("kind", [TurnedAround, Stale], ids=lambda kind: kind.__name__)
+def test_what_is_learnt_must_raise_the_targets(kind: Any) -> None:
+    told = failing(kind)["steps_along_the_gradient_raise_the_targets"]
+    assert "the loss has the wrong sign, or the scores are not made of what it trains" in told
+
+
+class Overwriting(ByTheRecipe):
+    def loss(self, batch: Batch) -> Tensor:
+        batch.negatives[batch.negatives % 2 == 0] = 1
+        return super().loss(batch)
+
+
+class Blanking(ByTheRecipe):
+    def score(self, users: Tensor, windows: Tensor) -> Tensor:
+        scores = super().score(users, windows)
+        windows.fill_(0)
+        return scores
+
+
+def test_what_writes_to_what_it_is_given_is_told() -> None:
+    check = "neither_loss_nor_score_changes_what_it_is_given"
+    assert failing(Overwriting) == {
+        check: "the loss of Overwriting changes batch.negatives in place: work on a copy, .clone()"
+    }
+    with pytest.raises(AssertionError, match="score changes its windows in place"):
+        checks.neither_loss_nor_score_changes_what_it_is_given(Blanking, some_data())
+
+
 def test_a_loss_that_is_no_number_is_the_same_sentence_in_every_check_of_the_loss() -> None:
     told = failing(Rowwise)
     assert set(told) == {
         "what_learns_has_a_loss",
+        "neither_loss_nor_score_changes_what_it_is_given",
         "steps_along_the_gradient_lower_the_loss",
+        "steps_along_the_gradient_raise_the_targets",
         "the_padding_item_is_no_parameter",
         "a_position_learns_from_nothing_later",
     }

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from attrec_bench.errors import InputError
 from attrec_bench.results import ledger
 from attrec_bench.results.ledger import Ledger
+from attrec_bench.results.tables import tables
+from tests.records import contest
 
 
 def account(**fields: Any) -> Ledger:
@@ -59,6 +62,29 @@ def test_a_ledger_of_before_there_were_models_without_a_seed_is_read(tmp_path: P
     assert stored.pop("seeded") is True
     file.write_text(json.dumps(stored))
     assert ledger.read_all(tmp_path) == [account()]
+
+
+def test_a_table_says_which_models_were_never_searched() -> None:
+    def notes(*ledgers: Ledger) -> list[str]:
+        (table,) = ledger.footed(tables(records, ("HR@10",)), ledgers)
+        return [each for each in table.notes if each.startswith("Not alike in effort")]
+
+    records = contest()
+    own = {record.model: account(identities=(record.identity,), study=record.model) for record in records}
+    (note,) = notes(own["attrec"])
+    assert note == (
+        "Not alike in effort: attrec (4 trials) won a search, bprmf, caser had none: a difference may be the search's"
+    )
+    assert notes() == notes(own["attrec"], own["bprmf"], own["caser"]) == []
+
+
+def test_what_has_nothing_to_tune_stands_beside_the_winners() -> None:
+    records = contest()
+    (attrec,) = [record for record in records if record.model == "attrec"]
+    kept = ledger.tuned(records, [account(identities=(attrec.identity,))])
+    assert sorted(record.model for record in kept) == ["attrec", "popularity"]
+    with pytest.raises(InputError, match="no record is of a sweep's winner"):
+        ledger.tuned(records, [account()])
 
 
 def test_unequal_budgets_are_told() -> None:

@@ -99,6 +99,7 @@ def test_a_run_of_a_model_that_draws_from_torchs_global_state_repeats() -> None:
 KEYWORD_MISTAKES = {
     "one misspelt": (("+model.d=4", "+model.decya=1"), "Decay takes d, decay, maxlen, std, got 'decya' (did you mean"),
     "one missing": (("+model.d=4",), "Decay takes d, decay, maxlen, std, got no decay: +model.decay=VALUE"),
+    "a fact misspelt": (KEYWORDS, "Decay takes 'n_item', which nothing gives: is 'n_items' meant?"),
     "a fact": ((*KEYWORDS, "+model.n_items=7"), "Decay takes d, decay, maxlen, std, got 'n_items'"),
 }
 
@@ -107,7 +108,7 @@ KEYWORD_MISTAKES = {
 def test_a_keyword_that_the_class_does_not_take_is_named_with_those_that_it_takes(case: str) -> None:
     keywords, told = KEYWORD_MISTAKES[case]
     with pytest.raises(InputError) as caught:
-        tried(MODEL, *keywords)
+        tried(MODEL.replace("n_items", "n_item") if "misspelt" in case and "fact" in case else MODEL, *keywords)
     assert told in str(caught.value)
 
 

@@ -59,6 +59,18 @@ class OneTooMany(Mine):
         return nn.functional.pad(super().score(users, windows), (0, 1))
 
 
+class Whole(Mine):
+    def score(self, users: Tensor, windows: Tensor) -> Tensor:
+        return super().score(users, windows).long()
+
+
+class Emptying(Mine):
+    def score(self, users: Tensor, windows: Tensor) -> Tensor:
+        scores = super().score(users, windows)
+        windows.zero_()
+        return scores
+
+
 class OneForAll(Mine):
     def score(self, users: Tensor, windows: Tensor) -> Tensor:
         return super().score(users, windows).mean(0, keepdim=True)
@@ -124,6 +136,8 @@ WRONG_SCORES: dict[type[Mine], str] = {
     Nearly: "score of Nearly must be query(users, windows) @ candidates().T, got another score for the same rows",
     Comparing: "score of Comparing must give a row the same scores by itself as in a batch, got others",
     FactoredComparing: "score of FactoredComparing must give a row the same scores by itself as in a batch, got others",
+    Whole: "score of Whole must be floating point, got 'torch.int64'",
+    Emptying: "score of Emptying changes its users or windows in place: work on a copy, .clone()",
     Dropping: "or draws random numbers in evaluation",
 }
 

@@ -56,6 +56,14 @@ class Hidden(Mine):
         del self.items
 
 
+class Untrained(Mine):
+    """Its bias is no parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = torch.zeros(10)
+
+
 class Everywhere(Mine):
     every_position = True
 
@@ -91,6 +99,7 @@ WRONG_PARTS = {
     "a loss without T": (Untargeted, "Untargeted has loss(batch) but no T"),
     "a loss without a module": (Plain, "a model with a loss must be an nn.Module, got Plain"),
     "parameters that torch does not find": (Hidden, "Hidden has a loss but no parameter to learn"),
+    "a table that torch does not know": (Untrained, "Untrained.bias is a plain tensor, which is neither trained nor"),
     "T is not maxlen": (Everywhere, "Everywhere learns at every_position, so its T must be its maxlen (2)"),
     "T of zero": (lambda: with_attribute("T", 0), "T of Mine must be a whole number of at least 1, got 0"),
     "T in words": (lambda: with_attribute("T", "1"), "T of Mine must be a whole number of at least 1, got '1'"),
@@ -122,12 +131,19 @@ class Frozen(Misspelt):
         self.requires_grad_(False)
 
 
+class Buffered(Mine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.ones(1))
+        self.columns = torch.arange(3)  # no number that could be learnt
+
+
 class Counted(Misspelt):
     def fit(self, train: Any) -> None:
         pass
 
 
-@pytest.mark.parametrize("kind", [Mine, Factored, Frozen, Counted], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [Mine, Factored, Frozen, Buffered, Counted], ids=lambda kind: kind.__name__)
 def test_a_model_with_all_its_parts_passes(kind: Any) -> None:
     require_parts(kind())
 

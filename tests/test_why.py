@@ -42,6 +42,17 @@ def test_a_cell_is_told_with_its_value_its_interval_and_its_runs(runs: Path) -> 
         assert told[line + 1].strip() == record.command
 
 
+def test_p_is_corrected_over_the_columns_that_are_named(runs: Path) -> None:
+    def told(columns: str | None) -> str:
+        return account_of(runs, {"model": "attrec"}, "HR@10", None, "popularity", columns)
+
+    assert "after Holm's correction over 12 tests" in told(None)
+    assert "after Holm's correction over 3 tests" in told("HR@10")
+    assert "metrics=HR@10,MRR" in told("HR@10,MRR") or "over 6 tests" in told("HR@10,MRR")
+    with pytest.raises(InputError, match="metric, a column of metrics=, must be one of MRR, got 'HR@10'"):
+        told("MRR")
+
+
 def test_a_cell_says_what_it_was_compared_with(runs: Path) -> None:
     told = account_of(runs, {"model": "bprmf"}, "HR@10", None, "popularity")
     assert "+0.0000 [" in told

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from attrec_bench.errors import require_choice
 from attrec_bench.evaluation.comparison import SIGN_FLIP
 from attrec_bench.report.footnotes import with_settings
 from attrec_bench.report.page import page
@@ -51,15 +52,26 @@ def report(runs: Path, filters: Mapping[str, str], asked: Asked) -> str:
     return page(materials)
 
 
-def account_of(runs: Path, filters: Mapping[str, str], metric: str, row: str | None, against: str | None) -> str:
+def account_of(
+    runs: Path,
+    filters: Mapping[str, str],
+    metric: str,
+    row: str | None = None,
+    against: str | None = None,
+    columns: str | None = None,
+) -> str:
     """Return the lines on one cell: that of this metric in the row of the records that fit the filters.
 
-    The table is that of all records, as `attrec-bench table` prints it. InputError where they are of several rows.
+    The table is that of all records, as `attrec-bench table` prints it, with these ``columns``, over which p is
+    corrected. InputError where the records are of several rows, and where the columns lack the metric.
     """
     records = read_all(runs)
     chosen = select(records, filters)
-    metrics = DEFAULT_METRICS if metric in DEFAULT_METRICS else (metric,)
-    asked = {**filters, "metric": metric, **{key: each for key, each in (("row", row), ("against", against)) if each}}
+    usual = DEFAULT_METRICS if metric in DEFAULT_METRICS else (metric,)
+    metrics = usual if columns is None else tuple(columns.split(","))
+    require_choice("metric, a column of metrics=,", metric, metrics)
+    options = {"row": row, "against": against, "metrics": columns}
+    asked = {**filters, "metric": metric, **{key: each for key, each in options.items() if each}}
     if str(runs) != os.environ.get("ATTREC_BENCH_RUNS", "runs"):
         asked["runs"] = str(runs)
     table, own = found(tables(records, metrics), chosen, row, asked)

@@ -69,8 +69,12 @@ def _compared(table: Table, against: str | None, test: str, ours: str | None) ->
     found = compare(values, baseline.label, table.metrics, np.random.default_rng(SEED), test)
     paired = {row.label: row.records for row in (baseline, *alike)}
     over = "seeds and tie draws" if any(len(draws(records)) > 1 for records in paired.values()) else "seeds"
-    family = Family(found, test, against is None, over)
-    challenger = _challenger(alike) if ours is None else next((row for row in alike if row is own), None)
+    # In a table of no baselines the best of all is compared with: none of the others improves on it.
+    fair = against is not None or _is_baseline(baseline)
+    chosen = "" if against is not None else "the strongest baseline" if fair else "the strongest model"
+    family = Family(found, test, chosen, over)
+    best = _challenger(alike) if fair else None
+    challenger = best if ours is None else next((row for row in alike if row is own), None)
     shown = [_marked(row, table.metrics, found) for row in table.rows]
     improvement = None if challenger is None else _improvement(challenger, baseline)
     marked = {row.label: row.records for row in shown if any({BETTER, WORSE} & set(cell.marks) for cell in row.cells)}

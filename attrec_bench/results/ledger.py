@@ -14,8 +14,9 @@ import numpy as np
 
 from attrec_bench.errors import InputError
 from attrec_bench.results import whole
+from attrec_bench.results.captions import count
 from attrec_bench.results.record import Record, plain, text
-from attrec_bench.results.tables import Table
+from attrec_bench.results.tables import CEILINGS, FLOORS, MODEL, Table
 
 FOLDER = ".sweeps"
 """In the runs folder: journal, ledgers, workers' logs. Hidden, so that nobody takes it for a run."""
@@ -79,12 +80,14 @@ def read_all(root: Path) -> list[Ledger]:
 
 
 def tuned(records: Sequence[Record], ledgers: Sequence[Ledger]) -> list[Record]:
-    """Return the records that are a winner's. InputError where there is none."""
+    """Return the records that are a winner's, and those of floors and ceilings, which have nothing to tune.
+
+    InputError where none is a winner's.
+    """
     winners = {identity for ledger in ledgers for identity in ledger.identities}
-    found = [record for record in records if record.identity in winners]
-    if not found:
+    if not any(record.identity in winners for record in records):
         raise InputError("no record is of a sweep's winner; attrec-bench sweep makes some")
-    return found
+    return [record for record in records if record.identity in winners or record.model in (*FLOORS, *CEILINGS)]
 
 
 def footed(tables: Sequence[Table], ledgers: Sequence[Ledger]) -> list[Table]:
@@ -96,7 +99,27 @@ def _footed(table: Table, ledgers: Sequence[Ledger]) -> Table:
     there = {record.identity for row in table.rows for record in row.records}
     own = [ledger for ledger in ledgers if there & set(ledger.identities)]
     sentences = (*table.sentences, *filter(None, [unequal(own)]))
-    return replace(table, sentences=sentences, details=(*table.details, *map(note, own)))
+    notes = (*table.notes, *unsearched(table, own))
+    return replace(table, sentences=sentences, notes=notes, details=(*table.details, *map(note, own)))
+
+
+def unsearched(table: Table, ledgers: Sequence[Ledger]) -> list[str]:
+    """Return a note where some models of a table are winners of a search and others were never searched."""
+    trials = {identity: ledger.trials for ledger in ledgers for identity in ledger.identities}
+    searched: dict[str, int] = {}
+    others: dict[str, str] = {}
+    for row in table.rows:
+        found = [trials[record.identity] for record in row.records if record.identity in trials]
+        if found:
+            searched[row.label] = max(found)
+        elif row.kind == MODEL:
+            others[row.label] = row.records[0].model
+    tuned_models = {row.records[0].model for row in table.rows if row.label in searched}
+    left = [label for label, model in others.items() if model not in tuned_models]
+    if not searched or not left:
+        return []
+    told = ", ".join(f"{label} ({count(number, 'trial')})" for label, number in searched.items())
+    return [f"Not alike in effort: {told} won a search, {', '.join(left)} had none: a difference may be the search's"]
 
 
 def note(ledger: Ledger) -> str:

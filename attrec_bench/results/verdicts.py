@@ -15,12 +15,13 @@ SIGNIFICANT = f"significant at {1 - LEVEL:.0%} after Holm's correction"
 class Family:
     """The tests of one table, which Holm's correction is over.
 
-    ``chosen``: the baseline is the strongest and not named; ``over``: what a user's values are averaged over.
+    ``chosen``: what the baseline is where it is not named, as "the strongest baseline"; else "". ``over``: what a
+    user's values are averaged over.
     """
 
     found: Sequence[Comparison]
     test: str
-    chosen: bool
+    chosen: str
     over: str
 
 
@@ -29,7 +30,7 @@ def marks_explained(family: Family, metric: str) -> list[str]:
     if not family.found:
         return []
     baseline, users, tests = _of_family(family)
-    strongest = f", the strongest baseline by {metric}" if family.chosen else ""
+    strongest = f", {family.chosen} by {metric}" if family.chosen else ""
     return [
         f"{BETTER} better and {WORSE} worse than {baseline}{strongest}: two-sided paired tests ({_how(family)}) over "
         f"{users}, each averaged over {family.over}; {SIGNIFICANT} over {tests}"
@@ -42,7 +43,7 @@ def marks_of_several(families: Mapping[str, Family], metric: str) -> list[str]:
     if not tested:
         return []
     first = next(iter(tested.values()))
-    than = f"the strongest baseline by {metric}" if first.chosen else first.found[0].baseline
+    than = f"{first.chosen} by {metric}" if first.chosen else first.found[0].baseline
     each = "; ".join(f"{name}: {', '.join(_of_family(family))}" for name, family in tested.items())
     return [
         f"{BETTER} better and {WORSE} worse than {than}: two-sided paired tests ({_how(first)}) over users, each "

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from attrec_bench.contract import Constrained, Learner
 from attrec_bench.errors import InputError, require_whole
-from attrec_bench.promises import require_scalar
+from attrec_bench.promises import require_scalar, versions, written
 from attrec_bench.training.batches import Batches, derived_seed
 from attrec_bench.training.uncompiled import made, step_of
 
@@ -133,8 +133,11 @@ def train_epoch(model: Learner, data: Batches, steps: torch.optim.Optimizer, epo
     with dropout_seeded(derived_seed(data.seed, "dropout", epoch), data.items.device):
         for batch in data.epoch(epoch):
             steps.zero_grad()
+            before = versions(batch)
             loss = model.loss(batch)
             require_scalar(model, loss)
+            if (told := written(model, batch, before)) is not None:
+                raise InputError(told)
             loss.backward()  # type: ignore[no-untyped-call]
             step()
             if isinstance(model, Constrained):
