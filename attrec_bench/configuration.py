@@ -157,7 +157,8 @@ def hydra_line(error: BaseException, deepest: BaseException) -> str:
         return "model=own needs the class: model._target_=FILE.CLASS, as mymodels.Mine for a class Mine in mymodels.py"
     text = str(error)
     if "Ambiguous value" in text:
-        return f"several values need -m, {text.splitlines()[0].partition(' for ')[2] or 'given here'}"
+        given = re.findall(r"'.*?'", text)
+        return f"several values need -m, as in attrec-bench run -m, got {''.join(given[:1])}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if deepest is not error:
         lines.append(" ".join(str(deepest).split()))

@@ -166,6 +166,9 @@ def test_a_mark_that_other_seeds_may_not_bear_out_is_named_in_every_metric() -> 
     # in both seeds: 0 lies outside; with one seed the interval is of users, as the test is
     both = [make_record("attrec", seed, ranks=[4.0] * 9 + [40.0] * 11) for seed in (0, 1)]
     assert said([*caser, *both]) == said([caser[1], attrec[1]]) == []
+    # worse in both seeds, far from 0: no doubt either
+    better = [make_record("caser", seed, ranks=[4.0] * 9 + [40.0] * 11) for seed in (0, 1)]
+    assert said([*better, *(make_record("attrec", seed, ranks=[40.0] * 20) for seed in (0, 1))]) == []
     # no mark, no doubt of it: three users are too few
     few = [make_record("attrec", seed, ranks=[4.0] * 3 * seed + [40.0] * (20 - 3 * seed)) for seed in (0, 1)]
     assert said([*caser, *few]) == []

@@ -45,7 +45,11 @@ MISTAKES = {
     "a folder that cannot be": (["runs=/dev/null/x", "model=popularity"], "/dev/null", ""),
     "a class that is not there": (["model._target_=mypkg.Foo"], "mypkg", ""),
     "an optimizer that is not there": (["train.optimizer._target_=torch.optim.Foo"], "torch.optim.Foo", ""),
-    "several values without -m": (["model=attrec,bprmf"], "several values need -m", ""),
+    "several values without -m": (
+        ["model=attrec,bprmf"],
+        "several values need -m, as in attrec-bench run -m, got 'model=attrec,bprmf'",
+        "",
+    ),
     "an override without a value": (["w"], "an override is KEY=VALUE", ""),
     "an address that is none": (["tracking.uri=foo"], "foo", ""),
     "candidates that are none": (["protocol.candidates=some"], "full, uniform-N or popularity-N, got 'some'", ""),

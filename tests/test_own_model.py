@@ -96,6 +96,12 @@ def test_a_run_of_a_model_that_draws_from_torchs_global_state_repeats() -> None:
     assert found[0] == found[1] != found[2]
 
 
+def test_a_loss_that_writes_to_its_batch_ends_the_run() -> None:
+    text = MODEL.replace("def loss(self, batch):\n", "def loss(self, batch):\n        batch.negatives[:] = 1\n")
+    with pytest.raises(InputError, match=r"the loss of Decay changes batch\.negatives in place: work on a copy"):
+        tried(text, *KEYWORDS)
+
+
 KEYWORD_MISTAKES = {
     "one misspelt": (("+model.d=4", "+model.decya=1"), "Decay takes d, decay, maxlen, std, got 'decya' (did you mean"),
     "one missing": (("+model.d=4",), "Decay takes d, decay, maxlen, std, got no decay: +model.decay=VALUE"),
