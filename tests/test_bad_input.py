@@ -187,17 +187,13 @@ NAMES = st.text(PLAIN, min_size=1, max_size=3)
 def test_a_user_without_items_and_one_on_two_lines(
     file: Path, users: dict[str, list[str]], data: st.DataObject
 ) -> None:
-    def told(lines: list[str]) -> str:
-        """Without the hint that a first line with a separator of csv files earns, also if it is an id."""
-        return refusal(source, stored(file, lines)).partition(" (a csv with a header")[0]
-
     lines = [" ".join([user, *items]) for user, items in users.items()]
     source = next(source for source in SOURCES if source.name == "sequences")
     place = data.draw(st.integers(0, len(lines)))
-    said = told([*lines[:place], "lonely ", *lines[place:]])
+    said = refusal(source, stored(file, [*lines[:place], "lonely ", *lines[place:]]))
     assert said == f", line {place + 1}: user 'lonely' must be followed by at least one item"
     again = data.draw(st.sampled_from(list(users)))
-    said = told([*lines, f"{again} 5"])
+    said = refusal(source, stored(file, [*lines, f"{again} 5"]))
     assert said == f", line {len(lines) + 1}: user {again!r} must have one line, this is another"
 
 

@@ -170,6 +170,16 @@ def test_pairs_happen_in_the_order_of_the_file(tmp_path: Path, separator: str) -
     assert ids.n_users == 2
 
 
+def test_an_id_with_a_separator_of_csv_files_makes_no_csv(tmp_path: Path) -> None:
+    def said(text: str) -> str:
+        with pytest.raises(InputError) as caught:
+            plainly(pairs)(write(tmp_path, "x.txt", text))
+        return str(caught.value)
+
+    assert "(a csv with a header is read by dataset=csv: " in said("user,item,time\n1,2,3\n")
+    assert said("0 |\n1 2 3\n").endswith("line 2: expected 2 columns separated by ' ', got 3")
+
+
 # .inter -------------------------------------------------------------------------------------------------------------
 
 TYPED = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n"

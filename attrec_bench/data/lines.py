@@ -126,12 +126,13 @@ class Faults:
 
 @contextmanager
 def of_a_csv(data: bytes) -> Iterator[None]:
-    """Add to an InputError, where the first line of ``data`` has the separators of one, how a csv is read."""
+    """Add to an InputError, where the first line of ``data`` has several cells of one, how a csv is read."""
     try:
         yield
     except InputError as error:
         first = re.split(b"[\r\n]", data.lstrip(_BLANKS.encode()), maxsplit=1)[0]
-        mark = next((each for each in ",;|" if each.encode() in first), None)
+        cells = {mark: first.split(mark.encode()) for mark in ",;|"}
+        mark = next((mark for mark, found in cells.items() if len(found) > 1 and all(map(bytes.strip, found))), None)
         if mark is None:
             raise
         given = "" if mark == "," else f" \"dataset.separator='{mark}'\""
