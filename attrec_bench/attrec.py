@@ -60,6 +60,8 @@ class AttRec(nn.Module):
 
     TE: Tensor
 
+    capturable = True
+
     def __init__(
         self,
         n_users: int,

@@ -66,6 +66,8 @@ class Learner(Scorer, Protocol):
     """A scorer that learns by gradient: an nn.Module. One whose loss reads no negatives says uses_negatives = False.
 
     One that learns at every position of a window says every_position = True and has T = maxlen (see ``Batch``).
+    One whose loss does the same with any batch of a size, and keeps and draws nothing in Python, may say
+    capturable = True: on a card its step is then recorded once, as a CUDA graph, which is several times faster.
     A learner may also be a Counter: it is then handed the training events once before it learns.
     """
 

@@ -1,6 +1,5 @@
 """Plan -> trained model -> Record: train, choose on validation, test once, write down."""
 
-import inspect
 import io
 import logging
 from collections.abc import Callable
@@ -29,7 +28,8 @@ from attrec_bench.results.cautions import MANY, left_out
 from attrec_bench.results.record import Record
 from attrec_bench.training.batches import batches, never_targets
 from attrec_bench.training.progress import reporter
-from attrec_bench.training.trainer import Keeper, Optimizer, Progress, as_module, fit, monitored
+from attrec_bench.training.steps import in_its_fastest_form
+from attrec_bench.training.trainer import Keeper, Progress, as_module, fit, monitored
 
 WEIGHTS = "weights.pt"
 
@@ -191,7 +191,7 @@ def learnt(
         progress = fit(
             model,
             data,
-            optimizer=fused_on_cpu(planned.optimizer, planned.device),
+            optimizer=in_its_fastest_form(planned.optimizer, planned.device),
             validate=validation if validate else None,
             report=report,
             keeper=keeper,
@@ -204,13 +204,6 @@ def unlearnt(planned: Plan, model: Learner, split: Split) -> float:
     """Return the share of the training events after a user's first that are never a target."""
     windows = planned.config["train"]["windows"]
     return never_targets(split.train, maxlen=model.maxlen, T=model.T, windows=windows)
-
-
-def fused_on_cpu(optimizer: Callable[..., torch.optim.Optimizer], device: torch.device) -> Optimizer:
-    """Return the optimizer in its one-pass form where torch has one for a CPU: the same steps, in less time."""
-    if device.type == "cpu" and "fused" in inspect.signature(optimizer).parameters:
-        return partial(optimizer, fused=True)
-    return optimizer
 
 
 def scored(

@@ -27,6 +27,8 @@ class BPRMF(nn.Module):
     maxlen = 0
     T = 1
 
+    capturable = True
+
     def __init__(
         self,
         n_users: int,

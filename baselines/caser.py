@@ -31,6 +31,8 @@ class Caser(nn.Module):
     output         separate: W' and b' as published; tied: ReLU(F [z, P_u] + c) . Q_i, a second layer and no tables
     """
 
+    capturable = True
+
     def __init__(
         self,
         n_users: int,

@@ -33,6 +33,8 @@ class FMC(nn.Module):
 
     T = 1
 
+    capturable = True
+
     def __init__(
         self,
         n_items: int,

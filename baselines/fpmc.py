@@ -36,6 +36,8 @@ class FPMC(nn.Module):
 
     T = 1
 
+    capturable = True
+
     def __init__(
         self,
         n_users: int,

@@ -46,6 +46,7 @@ class GRU4Rec(nn.Module):
     """
 
     every_position = True
+    capturable = True
 
     def __init__(
         self,

@@ -41,6 +41,8 @@ class HRM(nn.Module):
 
     T = 1
 
+    capturable = True
+
     def __init__(
         self,
         n_users: int,

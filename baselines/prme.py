@@ -39,6 +39,8 @@ class PRME(nn.Module):
     maxlen = 1
     T = 1
 
+    capturable = True
+
     def __init__(
         self,
         n_users: int,

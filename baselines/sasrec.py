@@ -83,6 +83,7 @@ class SASRec(nn.Module):
     """
 
     every_position = True
+    capturable = True
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ from attrec_bench.training.batches import (
     never_targets,
     positions,
 )
-from tests.small import histories, random_histories
+from tests.small import batches_of, histories, random_histories
 
 CPU = torch.device("cpu")
 SETTINGS: dict[str, Any] = {
@@ -137,6 +137,23 @@ def test_drop_last_leaves_out_the_smaller_batch_only() -> None:
     assert [len(b.users) for b in kept.epoch(1)] == [2, 2]
     assert [len(b.users) for b in whole.epoch(1)] == [2, 2, 1]
     assert (len(kept), len(whole)) == (2, 3)
+
+
+@pytest.mark.parametrize("changed", [{}, {"drop_last": True}, {"negatives_redrawn": False}])
+@pytest.mark.parametrize("negatives_from", ["unseen", "all_but_targets", "all"])
+def test_batches_gathered_several_at_a_time_are_those_gathered_one_by_one(
+    changed: dict[str, object], negatives_from: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = random_histories(20, 30, seed=1, shortest=3)
+    made = batches_of(data, 2, 2, batch_size=8, negatives=3, negatives_from=negatives_from, **changed)
+    alone = list(made.epoch(1))
+    assert len(alone) == len(made) > 6
+    for several in (4, 1000):
+        monkeypatch.setattr(Batches, "together", several)
+        together = list(made.epoch(1))
+        assert len(together) == len(alone)
+        for one, other in zip(alone, together, strict=True):
+            assert all(getattr(one, name).equal(getattr(other, name)) for name in vars(one))
 
 
 def test_unseen_draws_every_unseen_item_equally_often_and_nothing_else() -> None:

@@ -7,7 +7,7 @@ a dispatch mode refuses every one of them in the inner loops.
 import json
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from attrec_bench.contract import Batch, Constrained
 from attrec_bench.data.interactions import Interactions
 from attrec_bench.evaluation.ranks import queries, ranks, scored
 from attrec_bench.kernels.counting import expected_ranks
-from attrec_bench.training.trainer import Optimizer
+from attrec_bench.training.steps import Optimizer, Step, plainly, stepping
 from tests.small import batches_of, random_histories
 from tests.test_models import LEARNERS, made
 
@@ -149,20 +149,23 @@ def test_a_card_gives_the_losses_and_the_ranks_of_the_cpu(name: str, data: Inter
 
 
 @needs_card
+@pytest.mark.parametrize("how", [plainly, partial(stepping, device=torch.device("cuda"))], ids=["plain", "recorded"])
 @pytest.mark.parametrize("name", LEARNERS)
-def test_a_card_is_never_waited_for(name: str, data: Interactions) -> None:
+def test_a_card_is_never_waited_for(name: str, how: Callable[..., Step], data: Interactions) -> None:
     """The driver's own word: CUDA raises at the first wait, in whole epochs with their draws and optimiser steps."""
     card = torch.device("cuda")
     model = made(name, data).to(card).train()
-    steps = torch.optim.Adagrad(model.parameters(), lr=0.01)
-    made_batches = batches_of(data, model.maxlen, model.T, negatives=2, windows=windows_of(model), device=card)
+    step = how(model, torch.optim.Adagrad(model.parameters(), lr=0.01))
+    made_batches = batches_of(
+        data, model.maxlen, model.T, negatives=2, batch_size=8, windows=windows_of(model), device=card
+    )
     asked = queries(data, data.take(data.offsets[1:] - 1), maxlen=model.maxlen, device=card)
+    for batch in made_batches.epoch(1):
+        step(batch)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        for batch in made_batches.epoch(1):
-            steps.zero_grad()
-            model.loss(batch).backward()
-            steps.step()
+        for batch in made_batches.epoch(2):
+            step(batch)
         with torch.no_grad():
             for rows, scores in scored(model.eval(), asked):
                 seen = slice(int(asked.bounds[rows.start]), int(asked.bounds[rows.stop]))

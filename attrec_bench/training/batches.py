@@ -6,7 +6,7 @@ Shapes: E training events, U users, I items, B windows in a batch, L window leng
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +23,8 @@ WINDOWS = ("full", "padded", "sequences")
 NEGATIVES = ("unseen", "all_but_targets", "all")
 CHUNK = 1 << 16
 """Windows for which negatives that are kept are drawn at a time."""
+ON_CARD = 1 << 14
+"""Windows gathered at a time on a card, where a batch by itself costs more to launch than to gather."""
 
 
 def derived_seed(seed: int, purpose: str, number: int = 0) -> int:
@@ -178,12 +180,17 @@ class Batches:
         device = self.items.device
         order = generator(self.seed, "order", number, device)
         random = generator(self.seed, "negatives", number, device)
-        shuffled = torch.randperm(len(self.firsts), generator=order, device=device)
-        for b in range(len(self)):
-            windows = shuffled[b * self.batch_size : (b + 1) * self.batch_size]
-            batch = self.gather(self.firsts.index_select(0, windows).long())
+        shuffled = torch.randperm(len(self.firsts), generator=order, device=device)[: len(self) * self.batch_size]
+        for windows in torch.split(shuffled, self.batch_size * self.together):
+            several = self.gather(self.firsts.index_select(0, windows).long())
             kept = None if self.kept is None else self.kept.index_select(0, windows).long()
-            yield replace(batch, negatives=self.draw(batch.users, batch.targets, random) if kept is None else kept)
+            drawn = self.draw(several.users, several.targets, random) if kept is None else kept
+            yield from cut(replace(several, negatives=drawn), self.batch_size)
+
+    @property
+    def together(self) -> int:
+        """Batches that are gathered at a time; on a CPU one by one, while they lie in the cache."""
+        return 1 if self.items.device.type == "cpu" else max(1, ON_CARD // self.batch_size)
 
     @cached_property
     def kept(self) -> Tensor | None:
@@ -218,6 +225,12 @@ class Batches:
         if self.negatives_from == "all_but_targets":
             return all_but_targets(targets, n, self.n_items, random)
         return torch.randint(1, self.n_items + 1, (len(users), n), device=users.device, generator=random)
+
+
+def cut(batch: Batch, size: int) -> Iterator[Batch]:
+    """Batch of B rows -> batches of ``size`` rows, the last with what is left."""
+    parts = (torch.split(getattr(batch, field.name), size) for field in fields(batch))
+    return (Batch(*part) for part in zip(*parts, strict=True))
 
 
 def batches(

@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -11,13 +11,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from attrec_bench.contract import Constrained, Learner
+from attrec_bench.contract import Learner
 from attrec_bench.errors import InputError, require_whole
-from attrec_bench.promises import require_scalar, versions, written
 from attrec_bench.training.batches import Batches, derived_seed
-from attrec_bench.training.uncompiled import made, step_of
+from attrec_bench.training.steps import Optimizer, Step, stepping
+from attrec_bench.training.uncompiled import made
 
-Optimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 Validate = Callable[[], dict[str, float]]
 Report = Callable[[dict[str, float]], None]
 
@@ -80,10 +79,11 @@ def fit(
     module = as_module(model)
     steps = made(optimizer, module.parameters())
     progress = resumed(keeper.last() if keeper else None, module, steps)
+    step = stepping(model, steps, data.items.device)
     for row in progress.history:
         report(row)
     for epoch in range(len(progress.history) + 1, epochs + 1):
-        row = train_epoch(model, data, steps, epoch)
+        row = train_epoch(model, data, step, epoch)
         if validate is not None and (epoch % eval_every == 0 or epoch == epochs):
             row |= validated(validate, module, epoch)
             progress.consider(epoch, monitored(row, monitor), module)
@@ -125,25 +125,13 @@ def resumed(state: dict[str, Any] | None, module: nn.Module, steps: torch.optim.
     return Progress(**{key: state[key] for key in ("history", "best_epoch", "best_value", "best_state", "earlier")})
 
 
-def train_epoch(model: Learner, data: Batches, steps: torch.optim.Optimizer, epoch: int) -> dict[str, float]:
+def train_epoch(model: Learner, data: Batches, step: Step, epoch: int) -> dict[str, float]:
     """One pass over the data -> {epoch, loss, seconds}."""
     started, total = time.perf_counter(), torch.zeros((), dtype=torch.float64, device=data.items.device)
     as_module(model).train()
-    step = step_of(steps)
     with dropout_seeded(derived_seed(data.seed, "dropout", epoch), data.items.device):
         for batch in data.epoch(epoch):
-            steps.zero_grad()
-            before = versions(batch)
-            loss = model.loss(batch)
-            require_scalar(model, loss)
-            if (told := written(model, batch, before)) is not None:
-                raise InputError(told)
-            loss.backward()  # type: ignore[no-untyped-call]
-            step()
-            if isinstance(model, Constrained):
-                with torch.no_grad():
-                    model.constrain()
-            total += loss.detach()
+            total += step(batch)
     mean = float(total) / max(len(data), 1)
     if not math.isfinite(mean):
         raise FloatingPointError(f"the loss of {type(model).__name__} is {mean} in epoch {epoch}")

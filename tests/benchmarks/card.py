@@ -1,11 +1,13 @@
 """``python -m tests.benchmarks.card``: the works of ``make bench`` on a CUDA card.
 
 Seconds of an epoch and of a full ranking between two events of the card, after a warm-up: the median, the least and
-the most. MiB: the most that torch held of the card's memory, the data included. f64, f32: the largest relative
-difference between the losses of the same steps on the CPU and on the card, without dropout, in either precision, each
-with the share of users whose rank differs after these steps.
+the most. Plain: an epoch whose steps are launched one operation after the other, and not replayed (one, not a median).
+MiB: the most that torch held of the card's memory, the data included. f64, f32: the largest relative difference
+between the losses of the same steps on the CPU and on the card, without dropout, in either precision, each with the
+share of users whose rank differs after these steps.
 """
 
+import os
 import statistics
 import sys
 from collections.abc import Callable, Sequence
@@ -18,6 +20,7 @@ import torch
 from attrec_bench.evaluation.ranks import queries, ranks
 from attrec_bench.plan import Plan
 from attrec_bench.run import on_device
+from attrec_bench.training.steps import Step, in_its_fastest_form, plainly, stepping
 from attrec_bench.training.trainer import as_module, train_epoch
 from attrec_bench.training.uncompiled import made
 from tests.benchmarks.__main__ import load
@@ -44,21 +47,28 @@ def events(work: Callable[[], object]) -> float:
     return float(start.elapsed_time(stop)) / 1000
 
 
-def costs(run: Plan) -> tuple[list[float], list[float]]:
-    """Return the seconds of each epoch and of each ranking on the card."""
+def costs(run: Plan) -> tuple[list[float], list[float], float]:
+    """Return the seconds of each epoch and of each ranking on the card, and of an epoch that is not replayed."""
     model = on_device(run.build_model(), CARD)
     data = data_of(run, model, CARD)
-    steps = made(run.optimizer, as_module(model).parameters())
-    train_epoch(model, replace(data, firsts=data.firsts[: WARM_UP * data.batch_size]), steps, 0)
-    epochs = [events(partial(train_epoch, model, data, steps, n)) for n in range(1, EPOCHS + 1)]
+    optimizer = made(in_its_fastest_form(run.optimizer, CARD), as_module(model).parameters())
+    few = replace(data, firsts=data.firsts[: WARM_UP * data.batch_size])
+
+    def epochs(step: Step, number: int) -> list[float]:
+        train_epoch(model, few, step, 0)
+        return [events(partial(train_epoch, model, data, step, n)) for n in range(1, number + 1)]
+
+    timed = epochs(stepping(model, optimizer, CARD), EPOCHS)
+    (plain,) = epochs(plainly(model, optimizer), 1)
     asked = queries(run.split.known, run.split.test, maxlen=model.maxlen, device=CARD)
     model.eval()
     ranks(model, asked)
-    return epochs, [events(partial(ranks, model, asked)) for _ in range(RANKINGS)]
+    return timed, [events(partial(ranks, model, asked)) for _ in range(RANKINGS)], plain
 
 
 def apart(run: Plan, cast: str) -> tuple[float, float]:
     """Take the same steps on both -> (largest relative difference of a loss, share of users with another rank)."""
+    torch.set_num_threads(os.cpu_count() or 1)
     told, ranked = [], []
     for device in (CPU, CARD):
         model = without_dropout(getattr(on_device(run.build_model(), device), cast)())
@@ -73,13 +83,13 @@ def line(title: str, overrides: Sequence[str]) -> str:
     """Measure one work -> its line."""
     run = planned([DATA, *overrides])
     torch.cuda.reset_peak_memory_stats()
-    timed = costs(run)
+    *timed, plain = costs(run)
     peak = torch.cuda.max_memory_allocated() / 2**20
     shown = "".join(
         f"{value:10.4f}" for seconds in timed for value in (statistics.median(seconds), min(seconds), max(seconds))
     )
     compared = "".join(f"{loss:9.1e}{share:8.2%}" for loss, share in (apart(run, "double"), apart(run, "float")))
-    return f"{title:38}{shown}{peak:7.0f}{compared}"
+    return f"{title:38}{shown}{plain:9.4f}{peak:7.0f}{compared}"
 
 
 def main() -> None:
@@ -87,10 +97,8 @@ def main() -> None:
         print("skipped: torch finds no CUDA card")
         return
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {load()}\n{__doc__}")
-    names = ("epoch s", "card", "least", "most", "ranking s", "card", "least", "most")
-    print(
-        f"{'':38}" + "".join(f"{name:>9}" for name in names) + f"{'MiB':>7}{'f64':>9}{'ranks':>7}{'f32':>9}{'ranks':>7}"
-    )
+    columns = "".join(f"{name:>10}" for name in ("epoch s", "least", "most", "ranking s", "least", "most"))
+    print(f"{'':38}{columns}{'plain s':>9}{'MiB':>7}{'f64':>9}{'ranks':>8}{'f32':>9}{'ranks':>8}")
     words = " ".join(sys.argv[1:])
     for work in WORKS:
         if work.ours.environment == OWN and work.kind == EPOCH and words in work.title:

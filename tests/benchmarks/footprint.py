@@ -55,17 +55,16 @@ def first_step_only(arguments: list[str]) -> None:
     """Behave as attrec-bench with these arguments, up to and including the first step of training."""
     from dataclasses import replace
 
-    from torch.optim import Optimizer
-
     from attrec_bench import cli
     from attrec_bench.contract import Learner
     from attrec_bench.training import trainer
     from attrec_bench.training.batches import Batches
+    from attrec_bench.training.steps import Step
 
     train_epoch = trainer.train_epoch
 
-    def one_step(model: Learner, data: Batches, steps: Optimizer, epoch: int) -> NoReturn:
-        train_epoch(model, replace(data, firsts=data.firsts[: data.batch_size]), steps, epoch)
+    def one_step(model: Learner, data: Batches, step: Step, epoch: int) -> NoReturn:
+        train_epoch(model, replace(data, firsts=data.firsts[: data.batch_size]), step, epoch)
         os._exit(0)
 
     trainer.train_epoch = one_step

@@ -16,8 +16,8 @@ from attrec_bench.contract import Counter, Learner, Scorer
 from attrec_bench.data.splits import Split
 from attrec_bench.evaluation.ranks import queries, ranks
 from attrec_bench.plan import Plan, plan
-from attrec_bench.run import fused_on_cpu
 from attrec_bench.training.batches import Batches, batches
+from attrec_bench.training.steps import in_its_fastest_form, stepping
 from attrec_bench.training.trainer import as_module, train_epoch
 from tests.benchmarks.clock import Cost, repeated, tell, timed
 from tests.benchmarks.peers.history import FILE
@@ -47,9 +47,10 @@ def epochs(run: Plan, model: Scorer, number: int) -> list[Cost]:
     if not isinstance(model, Learner):
         return []
     data = data_of(run, model, run.device)
-    steps = fused_on_cpu(run.optimizer, run.device)(as_module(model).parameters())
-    train_epoch(model, replace(data, firsts=data.firsts[: WARM_UP * data.batch_size]), steps, 0)
-    return [timed(partial(train_epoch, model, data, steps, n)) for n in range(1, number + 1)]
+    optimizer = in_its_fastest_form(run.optimizer, run.device)(as_module(model).parameters())
+    step = stepping(model, optimizer, run.device)
+    train_epoch(model, replace(data, firsts=data.firsts[: WARM_UP * data.batch_size]), step, 0)
+    return [timed(partial(train_epoch, model, data, step, n)) for n in range(1, number + 1)]
 
 
 def ranking(run: Plan, model: Scorer) -> Cost:
