@@ -23,6 +23,7 @@ from attrec_bench.contract import Batch, Constrained
 from attrec_bench.data.interactions import Interactions
 from attrec_bench.evaluation.ranks import queries, ranks, scored
 from attrec_bench.kernels.counting import expected_ranks
+from attrec_bench.run import on_device
 from attrec_bench.training.steps import Optimizer, Step, plainly, stepping
 from tests.small import batches_of, random_histories
 from tests.test_models import LEARNERS, made
@@ -138,7 +139,7 @@ def test_a_card_gives_the_losses_and_the_ranks_of_the_cpu(name: str, data: Inter
     for cast, tolerance in (("double", 1e-9), ("float", 1e-4)):
         told, ranked = [], []
         for device in (CPU, torch.device("cuda")):
-            model = without_dropout(getattr(made(name, data), cast)().to(device))
+            model = without_dropout(on_device(getattr(made(name, data), cast)(), device))
             made_batches = batches_of(data, model.maxlen, model.T, negatives=2, windows=windows_of(model))
             told.append(losses_of(model, [on(batch, device) for batch in made_batches.epoch(1)]))
             asked = queries(data, data.take(data.offsets[1:] - 1), maxlen=model.maxlen, device=device)
@@ -149,12 +150,13 @@ def test_a_card_gives_the_losses_and_the_ranks_of_the_cpu(name: str, data: Inter
 
 
 @needs_card
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 @pytest.mark.parametrize("how", [plainly, partial(stepping, device=torch.device("cuda"))], ids=["plain", "recorded"])
 @pytest.mark.parametrize("name", LEARNERS)
 def test_a_card_is_never_waited_for(name: str, how: Callable[..., Step], data: Interactions) -> None:
     """The driver's own word: CUDA raises at the first wait, in whole epochs with their draws and optimiser steps."""
     card = torch.device("cuda")
-    model = made(name, data).to(card).train()
+    model = on_device(made(name, data), card).train()
     step = how(model, torch.optim.Adagrad(model.parameters(), lr=0.01))
     made_batches = batches_of(
         data, model.maxlen, model.T, negatives=2, batch_size=8, windows=windows_of(model), device=card
@@ -162,8 +164,8 @@ def test_a_card_is_never_waited_for(name: str, how: Callable[..., Step], data: I
     asked = queries(data, data.take(data.offsets[1:] - 1), maxlen=model.maxlen, device=card)
     for batch in made_batches.epoch(1):
         step(batch)
-    torch.cuda.set_sync_debug_mode("error")
     try:
+        torch.cuda.set_sync_debug_mode("error")
         for batch in made_batches.epoch(2):
             step(batch)
         with torch.no_grad():

@@ -12,6 +12,7 @@ from attrec_bench.attrec import AttRec
 from attrec_bench.checks import windows_of
 from attrec_bench.contract import Batch
 from attrec_bench.errors import InputError
+from attrec_bench.run import on_device
 from attrec_bench.training.steps import WARM_UP, Recorded, capturable, in_its_fastest_form, plainly, stepping
 from attrec_bench.training.trainer import train_epoch
 from tests.small import batches_of, random_histories
@@ -60,7 +61,7 @@ def test_on_a_cpu_steps_are_taken_as_they_are() -> None:
 
 def trained(name: str, optimizer: str, recorded: bool) -> tuple[list[float], list[Tensor]]:
     """Three epochs in float64, each with a smaller batch at its end -> their losses and the parameters."""
-    model = made(name, DATA).double().to(CARD)
+    model = on_device(made(name, DATA).double(), CARD)
     data = batches_of(DATA, model.maxlen, model.T, negatives=2, batch_size=8, windows=windows_of(model), device=CARD)
     assert len(data) > WARM_UP + 2
     assert len(data.firsts) % 8, "the last batch is smaller"

@@ -30,7 +30,7 @@ from tests.benchmarks.works import EPOCH, WORKS
 from tests.test_device import losses_of, on, without_dropout
 
 CPU, CARD = torch.device("cpu"), torch.device("cuda")
-STEPS = 16
+STEPS = 8
 """Steps whose losses are compared."""
 EPOCHS, RANKINGS = 5, 9
 """How many of them the medians are taken of."""
