@@ -16,6 +16,7 @@ from attrec_bench.data.interactions import PAD
 from attrec_bench.errors import require_choice, require_number, require_whole
 from attrec_bench.kernels.cross_entropy import cross_entropy
 from attrec_bench.kernels.dropout import dropout
+from attrec_bench.kernels.over_time import bank, max_over_time
 from attrec_bench.kernels.pairs import pair_scores
 from attrec_bench.training.losses import binary_cross_entropy, reduce
 
@@ -84,25 +85,9 @@ class Caser(nn.Module):
         """Eq. 4 to 8: windows [B, L] -> [B, n_v d + n_h L]."""
         image = F.embedding(windows, self.Q, padding_idx=PAD)
         vertical = (self.vertical @ image).flatten(1)
-        found = F.linear(image.flatten(1), self.bank(image.shape[2]))
-        # Bias and ReLU after the maximum: both keep the order, and there are fewer numbers left.
-        tallest = [part.reshape(len(part), -1, self.n_h).amax(1) for part in torch.split(found, self.places(), 1)]
-        return torch.cat([vertical, F.relu(torch.cat(tallest, 1) + self.horizontal_bias.flatten())], 1)
-
-    def places(self) -> list[int]:
-        """Return for each height h = 1..L the outputs of its filters: n_h at each of its L - h + 1 places."""
-        return [(self.maxlen - h + 1) * self.n_h for h in range(1, self.maxlen + 1)]
-
-    def bank(self, d: int) -> Tensor:
-        """Return all horizontal filters at all their places as one matrix [sum of places, L d].
-
-        A filter of height h at place t has its h d weights from column t d on and zeros elsewhere: one large matrix
-        product with the flattened window is several times faster than L small ones over copies of its parts.
-        """
-        rows = []
-        for h, filters in enumerate(self.horizontal, 1):
-            rows += [F.pad(filters, (t * d, (self.maxlen - h - t) * d)) for t in range(self.maxlen - h + 1)]
-        return torch.cat(rows)
+        # One large matrix product is several times faster than L small ones over copies of the window's parts.
+        found = F.linear(image.flatten(1), bank(list(self.horizontal), image.shape[2]))
+        return torch.cat([vertical, max_over_time(found, self.horizontal_bias)], 1)
 
     def state(self, users: Tensor, windows: Tensor) -> Tensor:
         """Eq. 9: users [B], windows [B, L] -> [z, P_u] [B, 2d], or through the second layer [B, d]."""
