@@ -7,6 +7,7 @@ between the losses of the same steps on the CPU and on the card, without dropout
 share of users whose rank differs after these steps.
 """
 
+import gc
 import os
 import statistics
 import sys
@@ -82,6 +83,7 @@ def apart(run: Plan, cast: str) -> tuple[float, float]:
 def line(title: str, overrides: Sequence[str]) -> str:
     """Measure one work -> its line."""
     run = planned([DATA, *overrides])
+    gc.collect()  # what the work before has recorded
     torch.cuda.reset_peak_memory_stats()
     *timed, plain = costs(run)
     peak = torch.cuda.max_memory_allocated() / 2**20
