@@ -108,6 +108,7 @@ def some_batch(model: Learner, data: Interactions) -> Batch:
         negatives_from="unseen",
         negatives_redrawn=True,
         drop_last=False,
+        drawn_by="window",
         seed=0,
         device=CPU,
     )

@@ -37,6 +37,7 @@ def batches_of(data: Interactions, maxlen: int, T: int, **changed: Any) -> Batch
         "negatives_from": "unseen",
         "negatives_redrawn": True,
         "drop_last": False,
+        "drawn_by": "window",
         "seed": 0,
         "device": torch.device("cpu"),
     }

@@ -28,6 +28,7 @@ SETTINGS: dict[str, Any] = {
     "negatives_from": "unseen",
     "negatives_redrawn": True,
     "drop_last": False,
+    "drawn_by": "window",
     "seed": 0,
     "device": CPU,
 }
@@ -130,6 +131,20 @@ def test_an_epoch_visits_every_position_once_and_its_number_decides_the_order() 
     assert targets(1) != targets(2)
 
 
+def test_drawn_by_user_users_have_equal_chances_and_so_have_the_windows_of_each() -> None:
+    """A user of one event has no window; the others have 1, 3 and 9."""
+    data = histories([[1, 2], [3], [4, 5, 6, 7], list(range(8, 18))], 20)
+    made = batches(data, maxlen=2, T=1, windows="padded", batch_size=5, **SETTINGS | {"drawn_by": "user"})
+    epochs = 3000
+    drawn = Counter(int(target) for epoch in range(epochs) for batch in made.epoch(epoch) for target in batch.targets)
+    assert sum(drawn.values()) == 13 * epochs
+    for events in ([2], [5, 6, 7], list(range(9, 18))):
+        mean = 13 * epochs / 3 / len(events)
+        # Six standard deviations of a binomial count.
+        assert all(abs(drawn[event] - mean) < 6 * mean**0.5 for event in events)
+    assert [b.targets.tolist() for b in made.epoch(1)] == [b.targets.tolist() for b in made.epoch(1)]
+
+
 def test_drop_last_leaves_out_the_smaller_batch_only() -> None:
     data = histories([[1, 2, 3, 4, 5, 6]], 9)
     kept = batches(data, maxlen=1, T=1, windows="padded", batch_size=2, **SETTINGS | {"drop_last": True})
@@ -139,7 +154,7 @@ def test_drop_last_leaves_out_the_smaller_batch_only() -> None:
     assert (len(kept), len(whole)) == (2, 3)
 
 
-@pytest.mark.parametrize("changed", [{}, {"drop_last": True}, {"negatives_redrawn": False}])
+@pytest.mark.parametrize("changed", [{}, {"drop_last": True}, {"negatives_redrawn": False}, {"drawn_by": "user"}])
 @pytest.mark.parametrize("negatives_from", ["unseen", "all_but_targets", "all"])
 def test_batches_gathered_several_at_a_time_are_those_gathered_one_by_one(
     changed: dict[str, object], negatives_from: str, monkeypatch: pytest.MonkeyPatch
@@ -232,6 +247,7 @@ def test_seeds_of_different_purposes_differ() -> None:
         ({"negatives": 1.5}, "train.negatives must be a whole number of at least 0, got 1.5"),
         ({"drop_last": "no"}, "train.drop_last must be true or false, got 'no'"),
         ({"negatives_redrawn": 0}, "train.negatives_redrawn must be true or false, got 0"),
+        ({"drawn_by": "event"}, "train.drawn_by must be one of window, user, got 'event'"),
         ({"negatives_from": "unsen"}, "did you mean 'unseen'"),
         ({"windows": "whole"}, "train.windows must be one of full, padded, sequences, got 'whole'"),
         ({"windows": "sequences"}, "train.windows=sequences needs T = maxlen of at least 1, got T=1 and maxlen=2"),

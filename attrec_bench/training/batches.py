@@ -21,6 +21,7 @@ from attrec_bench.kernels.gathering import seen_before, slices
 
 WINDOWS = ("full", "padded", "sequences")
 NEGATIVES = ("unseen", "all_but_targets", "all")
+DRAWN_BY = ("window", "user")
 CHUNK = 1 << 16
 """Windows for which negatives that are kept are drawn at a time."""
 ON_CARD = 1 << 14
@@ -168,6 +169,7 @@ class Batches:
     negatives_from: str
     negatives_redrawn: bool
     drop_last: bool
+    drawn_by: str
     seed: int
 
     def __len__(self) -> int:
@@ -177,15 +179,31 @@ class Batches:
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """Yield the batches of one epoch in a random order; (seed, number) alone decides what is drawn."""
-        device = self.items.device
-        order = generator(self.seed, "order", number, device)
-        random = generator(self.seed, "negatives", number, device)
-        shuffled = torch.randperm(len(self.firsts), generator=order, device=device)[: len(self) * self.batch_size]
-        for windows in torch.split(shuffled, self.batch_size * self.together):
+        random = generator(self.seed, "negatives", number, self.items.device)
+        order = self.order(number)[: len(self) * self.batch_size]
+        for windows in torch.split(order, self.batch_size * self.together):
             several = self.gather(self.firsts.index_select(0, windows).long())
             kept = None if self.kept is None else self.kept.index_select(0, windows).long()
             drawn = self.draw(several.users, several.targets, random) if kept is None else kept
             yield from cut(replace(several, negatives=drawn), self.batch_size)
+
+    def order(self, number: int) -> Tensor:
+        """Return [n] int64: the windows of an epoch, each once, or of users drawn with equal chances each time."""
+        n, device = len(self.firsts), self.firsts.device
+        random = generator(self.seed, "order", number, device)
+        if self.drawn_by == "window":
+            return torch.randperm(n, generator=random, device=device)
+        starts, counts = self.of_users
+        user = torch.randint(len(starts), (n,), generator=random, device=device)
+        uniform = torch.rand(n, dtype=torch.float64, generator=random, device=device)
+        return starts.index_select(0, user) + (uniform * counts.index_select(0, user)).long()
+
+    @cached_property
+    def of_users(self) -> tuple[Tensor, Tensor]:
+        """Where the windows of each user who has some start, and how many they are: int64 twice."""
+        users = self.users.index_select(0, self.firsts.long())
+        _, counts = torch.unique_consecutive(users, return_counts=True)
+        return counts.cumsum(0) - counts, counts
 
     @property
     def together(self) -> int:
@@ -244,6 +262,7 @@ def batches(
     negatives_from: str,
     negatives_redrawn: bool,
     drop_last: bool,
+    drawn_by: str,
     seed: int,
     device: torch.device,
 ) -> Batches:
@@ -253,6 +272,7 @@ def batches(
     require_bool("train.drop_last", drop_last)
     require_bool("train.negatives_redrawn", negatives_redrawn)
     require_choice("train.negatives_from", negatives_from, NEGATIVES)
+    require_choice("train.drawn_by", drawn_by, DRAWN_BY)
     if windows == "sequences" and not T == maxlen >= 1:
         raise InputError(f"train.windows=sequences needs T = maxlen of at least 1, got T={T} and maxlen={maxlen}")
     firsts = positions(train, maxlen=maxlen, T=T, windows=windows)
@@ -273,5 +293,6 @@ def batches(
         negatives_from=negatives_from,
         negatives_redrawn=negatives_redrawn,
         drop_last=drop_last,
+        drawn_by=drawn_by,
         seed=seed,
     )
