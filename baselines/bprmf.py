@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attrec_bench.contract import Batch
-from attrec_bench.errors import require_number, require_whole
+from attrec_bench.errors import require_bool, require_number, require_whole
 from attrec_bench.kernels.comparisons import Regularisers, comparisons_loss
 from attrec_bench.kernels.pairs import plain_pair_scores
 from attrec_bench.kernels.squares import norms
@@ -17,7 +17,7 @@ from attrec_bench.training.losses import bpr
 
 
 class BPRMF(nn.Module):
-    """score(u, i) = p_u . q_i + b_i.
+    """score(u, i) = p_u . q_i + b_i; without ``item_bias`` b stays 0.
 
     The regularisers are those of LearnBPR's step (fig. 4): it moves a row by -reg * row for each comparison that the
     row takes part in, so half the squared norm is added here. The user, the target and the negative have their own, as
@@ -40,6 +40,7 @@ class BPRMF(nn.Module):
         reg_positive: float,
         reg_negative: float,
         reg_bias: float,
+        item_bias: bool,
         init_std: float,
     ) -> None:
         super().__init__()
@@ -48,10 +49,17 @@ class BPRMF(nn.Module):
         regularisers = {"user": reg_user, "positive": reg_positive, "negative": reg_negative, "bias": reg_bias}
         for name, weight in regularisers.items():
             require_number(f"reg_{name}", weight, "be at least 0", lambda value: value >= 0)
+        require_bool("item_bias", item_bias)
+        if not item_bias:
+            require_number("reg_bias, without item_bias,", reg_bias, "be 0", lambda value: value == 0)
         self.weights = Regularisers(reg_user, reg_positive, reg_negative, reg_bias)
         self.users = nn.Parameter(torch.empty(n_users, d).normal_(std=init_std, generator=generator))
         self.items = nn.Parameter(torch.empty(n_items + 1, d).normal_(std=init_std, generator=generator))
-        self.bias = nn.Parameter(torch.zeros(n_items + 1, 1))
+        bias = torch.zeros(n_items + 1, 1)
+        if item_bias:
+            self.bias = nn.Parameter(bias)
+        else:
+            self.register_buffer("bias", bias)
 
     def loss(self, batch: Batch) -> Tensor:
         """Sum over comparisons of -ln sigmoid(score(u, i) - score(u, j)) and of the touched rows' regularisers."""

@@ -8,6 +8,7 @@ import torch
 
 from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD
+from attrec_bench.errors import InputError
 from attrec_bench.training.batches import generator
 from baselines.bprmf import BPRMF
 from baselines.caser import Caser
@@ -16,7 +17,16 @@ from baselines.random import Random
 
 def test_bprmf_loss_of_a_worked_case() -> None:
     model = BPRMF(
-        2, 3, generator(0, "t"), d=2, reg_user=0.1, reg_positive=0.2, reg_negative=0.3, reg_bias=0.4, init_std=1.0
+        2,
+        3,
+        generator(0, "t"),
+        d=2,
+        reg_user=0.1,
+        reg_positive=0.2,
+        reg_negative=0.3,
+        reg_bias=0.4,
+        item_bias=True,
+        init_std=1.0,
     )
     with torch.no_grad():
         model.users.copy_(torch.tensor([[0.0, 0.0], [1.0, 2.0]]))
@@ -34,7 +44,7 @@ def test_bprmf_loss_of_a_worked_case() -> None:
 def test_bprmf_gradient_is_the_step_of_learnbpr() -> None:
     """Theta += a ((1 - sigmoid(x_uij)) d x_uij / d Theta - reg Theta), with x_uij = x_ui - x_uj (fig. 4)."""
     reg = {"reg_user": 0.1, "reg_positive": 0.2, "reg_negative": 0.3, "reg_bias": 0.4}
-    model = BPRMF(2, 3, generator(0, "t"), d=2, init_std=1.0, **reg)
+    model = BPRMF(2, 3, generator(0, "t"), d=2, item_bias=True, init_std=1.0, **reg)
     with torch.no_grad():
         model.bias.normal_(generator=generator(0, "bias"))
     user, i, j = (part.detach().clone() for part in (model.users[1], model.items[3], model.items[2]))
@@ -51,6 +61,22 @@ def test_bprmf_gradient_is_the_step_of_learnbpr() -> None:
     assert -model.bias.grad[3].item() == pytest.approx(away - 0.4 * b_i, rel=1e-5)
     assert -model.bias.grad[2].item() == pytest.approx(-away - 0.4 * b_j, rel=1e-5)
     assert not model.users.grad[0].any()
+
+
+def test_bprmf_without_biases_is_the_product_of_its_rows_alone() -> None:
+    reg = {"reg_user": 0.1, "reg_positive": 0.2, "reg_negative": 0.3, "reg_bias": 0.0}
+    model = BPRMF(2, 3, generator(0, "t"), d=2, item_bias=False, init_std=1.0, **reg)
+    batch = Batch(torch.tensor([1]), torch.zeros(1, 0, dtype=torch.long), torch.tensor([[3]]), torch.tensor([[2]]))
+    steps = torch.optim.SGD(model.parameters(), lr=0.1)
+    before = model.users.detach().clone()
+    for form in (model.loss, model.plain_loss):
+        steps.zero_grad()
+        form(batch).backward()  # type: ignore[no-untyped-call]
+        steps.step()
+    assert not model.users[1].equal(before[1])
+    torch.testing.assert_close(model.score(batch.users, batch.windows), model.users[1:] @ model.items.T)
+    with pytest.raises(InputError, match=r"reg_bias, without item_bias, must be 0, got 0\.4"):
+        BPRMF(2, 3, generator(0, "t"), d=2, item_bias=False, init_std=1.0, **reg | {"reg_bias": 0.4})
 
 
 def caser_features_by_loops(model: Caser, window: list[int]) -> list[float]:

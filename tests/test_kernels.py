@@ -198,7 +198,16 @@ def test_comparisons_and_their_gradients(N: int) -> None:
     gradients = []
     for form in ("loss", "plain_loss"):
         built = BPRMF(
-            3, 4, generator(0, "t"), d=7, reg_user=0.1, reg_positive=0.2, reg_negative=0.3, reg_bias=0.4, init_std=2.0
+            3,
+            4,
+            generator(0, "t"),
+            d=7,
+            reg_user=0.1,
+            reg_positive=0.2,
+            reg_negative=0.3,
+            reg_bias=0.4,
+            item_bias=True,
+            init_std=2.0,
         )
         with torch.no_grad():
             built.bias[1], built.bias[2] = 60.0, -60.0
