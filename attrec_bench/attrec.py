@@ -166,7 +166,7 @@ class AttRec(nn.Module):
 
     def loss(self, batch: Batch) -> Tensor:
         """(7): Batch -> scalar."""
-        scores = self.scores_of(batch.users, batch.windows, torch.cat([batch.targets, batch.negatives], 1))
+        scores, penalty = self.compared(batch.users, batch.windows, torch.cat([batch.targets, batch.negatives], 1))
         positive, negative = scores[:, : self.T, None], scores[:, self.T :]
         B, T = batch.targets.shape
         counts = (batch.targets != PAD)[:, :, None]
@@ -177,24 +177,24 @@ class AttRec(nn.Module):
             counts = counts & counts.expand(B, T, negative.shape[1] // T).reshape(B, 1, -1)
             negative = negative[:, None, :]
         values = bpr(positive, negative) if self.gamma is None else hinge(positive, negative, self.gamma)
-        return reduce(values, counts, self.reduction) + self.penalty()
-
-    def penalty(self) -> Tensor:
-        """Return the L2 term of (7)."""
-        total = self.U.new_zeros(())
-        if self.l2_tables:
-            total = total + self.l2_tables * sum(map(sum_of_squares, (self.U, self.V, self.X)))
         if self.l2_projection:
             separate = (self.W_Q,) if self.W_K is self.W_Q else (self.W_Q, self.W_K)
-            total = total + self.l2_projection * sum(map(sum_of_squares, separate))
-        return total
+            penalty = penalty + self.l2_projection * sum(map(sum_of_squares, separate))
+        return reduce(values, counts, self.reduction) + penalty
 
-    def scores_of(self, users: Tensor, windows: Tensor, items: Tensor) -> Tensor:
-        """(6) for some items: users [B], windows [B, L], items [B, N] -> [B, N]; padding scores 0."""
-        if not compiled(self.X):
-            return plain_pair_scores(self.query(users, windows), self.candidates(), items)
-        measure = Measure(w=self.w, dist=self.mode == "dist", cut=self.clip == "lookup")
-        return metric_scores(users, self.interest(windows), items, (self.U, self.V, self.X), measure)
+    def compared(self, users: Tensor, windows: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+        """(6) for some items: users [B], windows [B, L], items [B, N] -> [B, N], and the L2 term of the tables in (7).
+
+        Padding scores 0.
+        """
+        tables = (self.U, self.V, self.X)
+        if compiled(self.X):
+            measure = Measure(w=self.w, dist=self.mode == "dist", cut=self.clip == "lookup")
+            return metric_scores(users, self.interest(windows), items, tables, measure, self.l2_tables)
+        scores = plain_pair_scores(self.query(users, windows), self.candidates(), items)
+        if not self.l2_tables:
+            return scores, scores.new_zeros(())
+        return scores, self.l2_tables * torch.stack([sum_of_squares(table) for table in tables]).sum()
 
     def query(self, users: Tensor, windows: Tensor) -> Tensor:
         """The user's side of (6): users [B], windows [B, L] -> [B, D], D = 2d (inner) or 2d + 2 (dist)."""

@@ -166,21 +166,23 @@ def test_seen_before(seed: int) -> None:
 
 @pytest.mark.parametrize("mode", ["dist", "inner"])
 @pytest.mark.parametrize("clip", ["lookup", "none"])
-@pytest.mark.parametrize("w", [0.0, 0.3, 1.0])
-def test_metric_scores_and_their_gradients(mode: str, clip: str, w: float) -> None:
+@pytest.mark.parametrize(("w", "l2"), [(0.0, 0.0), (0.3, 0.05), (1.0, 0.0)])
+def test_metric_scores_and_their_gradients(mode: str, clip: str, w: float, l2: float) -> None:
     """Tables whose rows have norms on both sides of 1, items that repeat and one that is padding."""
     random = generator(0, "metric")
     users, items = torch.tensor([3, 0, 3, 1]), torch.tensor([[1, 4, PAD], [4, 4, 2], [7, 1, 1], [5, 6, 3]])
     windows, slopes = windows_with_padding(3, 11)[2:6], torch.randn(4, 3, generator=random)
     gradients = []
     for precision in (torch.float32, torch.float64):
-        built = model("attrec", d=6, maxlen=3, mode=mode, clip=clip, w=w, init_std=0.4).to(precision)
+        built = model("attrec", d=6, maxlen=3, mode=mode, clip=clip, w=w, l2_tables=l2, init_std=0.4).to(precision)
         norms = built.V.detach()[1:].norm(dim=1)
         assert bool((norms > 1).any())
         assert bool((norms < 1).any())
-        scores = built.scores_of(users, windows, items)
-        (scores * slopes).sum().backward()  # type: ignore[no-untyped-call]
-        gradients.append((scores.detach().float(), *(getattr(built, name).grad.float() for name in "UVX")))
+        scores, penalty = built.compared(users, windows, items)
+        ((scores * slopes).sum() + 0.7 * penalty).backward()  # type: ignore[no-untyped-call]
+        told = (scores.detach(), penalty.detach(), *(getattr(built, name).grad for name in "UVX"))
+        gradients.append([each.float() for each in told])
+        assert bool(penalty > 0) == (l2 > 0)
     for compiled, plain in zip(*gradients, strict=True):
         torch.testing.assert_close(compiled, plain, rtol=1e-5, atol=1e-5)
 

@@ -39,14 +39,15 @@ class Measure:
 
 
 def metric_scores(
-    users: Tensor, m: Tensor, items: Tensor, tables: tuple[Tensor, Tensor, Tensor], measure: Measure
-) -> Tensor:
-    """Users [B], m [B, d], items [B, N], tables U [n, d], V and X [I+1, d] -> scores [B, N].
+    users: Tensor, m: Tensor, items: Tensor, tables: tuple[Tensor, Tensor, Tensor], measure: Measure, l2: float
+) -> tuple[Tensor, Tensor]:
+    """Users [B], m [B, d], items [B, N], tables U [n, d], V and X [I+1, d] -> scores [B, N], l2 * the tables' squares.
 
-    Differentiable in m and in the tables; float32 on the CPU.
+    Differentiable in m and in the tables; float32 on the CPU. The two belong together because the gradient of the
+    squares, where there is one, is what that of the scores is added to: no table of zeros, no sum of two.
     """
-    scores: Tensor = MetricScores.apply(users, m, items, *tables, measure)  # type: ignore[no-untyped-call]
-    return scores
+    found: tuple[Tensor, Tensor] = MetricScores.apply(users, m, items, *tables, measure, l2)  # type: ignore[no-untyped-call]
+    return found
 
 
 class MetricScores(torch.autograd.Function):
@@ -54,24 +55,27 @@ class MetricScores(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, users: Tensor, m: Tensor, items: Tensor, U: Tensor, V: Tensor, X: Tensor, measure: Measure
-    ) -> Tensor:
+        ctx: Any, users: Tensor, m: Tensor, items: Tensor, U: Tensor, V: Tensor, X: Tensor, measure: Measure, l2: float
+    ) -> tuple[Tensor, Tensor]:
         """See ``metric_scores``."""
         users, m, items = users.contiguous(), m.contiguous(), items.contiguous()
         ctx.save_for_backward(users, m, items, U, V, X)
-        ctx.measure = measure
+        ctx.measure, ctx.l2 = measure, l2
         scores = m.new_empty(items.shape)
         arrays = (users, m, items, U, V, X)
         compare(*(array.detach().numpy() for array in arrays), measure.w, measure.dist, measure.cut, scores.numpy())
-        return scores
+        flat = (table.reshape(-1) for table in (U, V, X) if l2)
+        squares = sum((each.dot(each) for each in flat), start=m.new_zeros(()))
+        return scores, l2 * squares
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradient of the scores [B, N] -> of m and of the tables."""
+    def backward(ctx: Any, given: Tensor, given_squares: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of the scores [B, N] and of the squares -> of m and of the tables."""
         users, m, items, U, V, X = ctx.saved_tensors
-        found = tuple(torch.zeros_like(wanted) for wanted in (m, U, V, X))
-        measure = ctx.measure
+        measure, slope = ctx.measure, 2 * ctx.l2 * given_squares
+        tables = (table * slope if ctx.l2 else torch.zeros_like(table) for table in (U, V, X))
+        found = (torch.zeros_like(m), *tables)
         compare_back(
             given.contiguous().numpy(),
             *(array.detach().numpy() for array in (users, m, items, U, V, X)),
@@ -81,7 +85,7 @@ class MetricScores(torch.autograd.Function):
             *(array.numpy() for array in found),
         )
         of_m, of_U, of_V, of_X = found
-        return None, of_m, None, of_U, of_V, of_X, None
+        return None, of_m, None, of_U, of_V, of_X, None, None
 
 
 @fast_loop
