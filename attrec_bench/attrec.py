@@ -27,6 +27,7 @@ from attrec_bench.contract import Batch
 from attrec_bench.data.interactions import PAD
 from attrec_bench.kernels import attention
 from attrec_bench.kernels.metric import Measure, metric_scores
+from attrec_bench.kernels.occurring import occurring
 from attrec_bench.kernels.pairs import plain_pair_scores
 from attrec_bench.kernels.squares import sum_of_squares
 from attrec_bench.training.losses import bpr, hinge, reduce
@@ -141,7 +142,8 @@ class AttRec(nn.Module):
             mean=self.aggregation == "mean",
             dropout=self.dropout if self.training else 0.0,
         )
-        return attention.interest(self.X, self.X @ self.W_Q, self.TE @ self.W_Q, windows, form)
+        rows, windows = occurring(self.X, windows)
+        return attention.interest(rows, rows @ self.W_Q, self.TE @ self.W_Q, windows, form)
 
     def plain_interest(self, windows: Tensor) -> Tensor:
         """(5) in torch, for every form of the model: what the compiled loops must equal."""

@@ -13,6 +13,7 @@ from attrec_bench.data.interactions import PAD
 from attrec_bench.kernels.cross_entropy import cross_entropy, plain_cross_entropy
 from attrec_bench.kernels.dropout import dropout
 from attrec_bench.kernels.gathering import plain_seen_before, plain_slices, seen_before, slices
+from attrec_bench.kernels.occurring import occurring
 from attrec_bench.kernels.pairs import pair_scores, plain_pair_scores
 from attrec_bench.kernels.squares import sum_of_squares
 from attrec_bench.training.batches import Unseen, generator
@@ -250,3 +251,18 @@ def test_sum_of_squares_and_its_gradient() -> None:
     assert total.item() == 1 + 4 + 0.25 + 9
     assert table.grad is not None
     assert table.grad.tolist() == [[6, -12], [3, 18]]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 30), st.integers(0, 9), st.integers(0, 6), st.integers(0, 99))
+def test_rows_that_occur_stand_for_the_table(n_items: int, B: int, L: int, seed: int) -> None:
+    random = generator(seed, "occurring")
+    table = torch.randn(n_items + 1, 3, generator=random, requires_grad=True)
+    windows = torch.randint(0, n_items + 1, (B, L), generator=random)
+    rows, named = occurring(table, windows)
+    assert rows[named].equal(table[windows])
+    assert len(rows) == len({PAD, *windows.flatten().tolist()})
+    assert (named == PAD).equal(windows == PAD)
+    slopes = torch.randn(B, L, 3, generator=random)
+    found, expected = (torch.autograd.grad((each * slopes).sum(), table)[0] for each in (rows[named], table[windows]))
+    torch.testing.assert_close(found, expected)
