@@ -16,7 +16,7 @@ from attrec_bench.data.interactions import PAD
 from attrec_bench.errors import require_choice, require_number, require_whole
 from attrec_bench.kernels.cross_entropy import cross_entropy
 from attrec_bench.kernels.dropout import dropout
-from attrec_bench.kernels.over_time import bank, max_over_time
+from attrec_bench.kernels.over_time import over_time
 from attrec_bench.kernels.pairs import pair_scores
 from attrec_bench.training.losses import binary_cross_entropy, reduce
 
@@ -85,9 +85,8 @@ class Caser(nn.Module):
         """Eq. 4 to 8: windows [B, L] -> [B, n_v d + n_h L]."""
         image = F.embedding(windows, self.Q, padding_idx=PAD)
         vertical = (self.vertical @ image).flatten(1)
-        # One large matrix product is several times faster than L small ones over copies of the window's parts.
-        found = F.linear(image.flatten(1), bank(list(self.horizontal), image.shape[2]))
-        return torch.cat([vertical, max_over_time(found, self.horizontal_bias)], 1)
+        horizontal = over_time(image, list(self.horizontal), self.horizontal_bias)
+        return torch.cat([vertical, horizontal], 1)
 
     def state(self, users: Tensor, windows: Tensor) -> Tensor:
         """Eq. 9: users [B], windows [B, L] -> [z, P_u] [B, 2d], or through the second layer [B, d]."""

@@ -1,4 +1,4 @@
-"""Horizontal filters of all heights: at all their places as one matrix, and the maximum over these, bias and ReLU.
+"""Caser's horizontal filters: products at all places of all heights, the maximum over these, bias and ReLU.
 
 Shapes: B rows, L window length, n filters of each height h = 1..L, d width; a height has L - h + 1 places, the lowest
 height comes first, and P is the number of all places.
@@ -20,8 +20,20 @@ Floats = NDArray[np.float32]
 Whole = NDArray[np.int32]
 
 
+def over_time(image: Tensor, filters: Sequence[Tensor], bias: Tensor) -> Tensor:
+    """Image [B, L, d], for each height h = 1..L filters [n, h d], bias [L, n] -> [B, L n], differentiable.
+
+    Filters of one row are a product of their own; the others stand in one matrix at all their places, since one large
+    product is several times faster than L small ones over copies of the image's parts.
+    """
+    found = F.linear(image, filters[0]).flatten(1)
+    if len(filters) > 1:
+        found = torch.cat([found, F.linear(image.flatten(1), bank(filters[1:], image.shape[2]))], 1)
+    return max_over_time(found, bias)
+
+
 def bank(filters: Sequence[Tensor], d: int) -> Tensor:
-    """Filters of each height [n, h d] -> all of them at all their places [P n, L d], differentiable.
+    """Filters [n, h d] of the heights h up to L -> all of them at all their places [P n, L d], differentiable.
 
     A filter at place t has its h d weights from column t d on and zeros elsewhere.
     """
@@ -31,11 +43,14 @@ def bank(filters: Sequence[Tensor], d: int) -> Tensor:
 
 def plain_bank(filters: Sequence[Tensor], d: int) -> Tensor:
     """The same of torch's own parts, some sixty of them: what it must equal."""
-    L = len(filters)
-    rows = []
-    for h, each in enumerate(filters, 1):
-        rows += [F.pad(each, (t * d, (L - h - t) * d)) for t in range(L - h + 1)]
-    return torch.cat(rows)
+    whole = filters[-1].shape[1]
+    return torch.cat(
+        [
+            F.pad(each, (at, whole - each.shape[1] - at))
+            for each in filters
+            for at in range(0, whole - each.shape[1] + 1, d)
+        ]
+    )
 
 
 class Bank(torch.autograd.Function):
@@ -44,9 +59,10 @@ class Bank(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, d: int, *filters: Tensor) -> Tensor:
         """See ``bank``."""
-        ctx.d, ctx.n, L = d, len(filters[0]), len(filters)
-        placed = filters[0].new_zeros(L * (L + 1) // 2 * ctx.n, L * d)
-        for each, places in zip(filters, places_of(placed, L, ctx.n, d), strict=True):
+        ctx.d, ctx.n, ctx.heights = d, len(filters[0]), [each.shape[1] // d for each in filters]
+        L = ctx.heights[-1]
+        placed = filters[0].new_zeros(sum(L - h + 1 for h in ctx.heights) * ctx.n, L * d)
+        for each, places in zip(filters, places_of(placed, ctx.heights, ctx.n, d), strict=True):
             places.copy_(each)
         return placed
 
@@ -54,14 +70,13 @@ class Bank(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, ...]:
         """The gradient of a filter is the sum of those at its places."""
-        L = given.shape[1] // ctx.d
-        return None, *(places.sum(0) for places in places_of(given.contiguous(), L, ctx.n, ctx.d))
+        return None, *(places.sum(0) for places in places_of(given.contiguous(), ctx.heights, ctx.n, ctx.d))
 
 
-def places_of(placed: Tensor, L: int, n: int, d: int) -> Iterator[Tensor]:
+def places_of(placed: Tensor, heights: Sequence[int], n: int, d: int) -> Iterator[Tensor]:
     """[P n, L d], contiguous -> for each height a view of its filters' weights there [L - h + 1, n, h d]."""
-    start = 0
-    for h in range(1, L + 1):
+    L, start = heights[-1], 0
+    for h in heights:
         yield placed.as_strided((L - h + 1, n, h * d), (n * L * d + d, L * d, 1), start)
         start += (L - h + 1) * n * L * d
 
