@@ -32,11 +32,11 @@ def cross_entropy(query: Tensor, items: Tensor, targets: Tensor, bias: Tensor | 
 
     Differentiable in query, items and bias; without a bias it is 0.
     """
-    bias = items.new_zeros(len(items)) if bias is None else bias
     if query.device.type == "cpu" and query.dtype == torch.float32:
-        total: Tensor = CrossEntropy.apply(query, items, targets, bias)  # type: ignore[no-untyped-call]
+        shifts = items.new_empty(0) if bias is None else bias
+        total: Tensor = CrossEntropy.apply(query, items, targets, shifts)  # type: ignore[no-untyped-call]
         return total
-    return plain_cross_entropy(query, items, targets, bias)
+    return plain_cross_entropy(query, items, targets, items.new_zeros(len(items)) if bias is None else bias)
 
 
 def plain_cross_entropy(query: Tensor, items: Tensor, targets: Tensor, bias: Tensor) -> Tensor:
@@ -81,12 +81,14 @@ class CrossEntropy(torch.autograd.Function):
 def slopes(logits: Floats, bias: Floats, targets: Ints, of_bias: Floats, powers: NDArray[np.int32]) -> float:
     """Replace logits [C, I] (without bias) by the gradient in them, add it to of_bias [I], return the loss.
 
+    Where there is no bias it and of_bias are empty.
     powers [I] is room to work in.
     """
     total = 0.0
     for c in range(logits.shape[0]):
         row, n = logits[c], 0
-        add(row, np.float32(1), bias)
+        if len(bias):
+            add(row, np.float32(1), bias)
         for target in targets[c]:
             if target != PAD:
                 total -= float(row[target - 1])
@@ -100,5 +102,6 @@ def slopes(logits: Floats, bias: Floats, targets: Ints, of_bias: Floats, powers:
         for target in targets[c]:
             if target != PAD:
                 row[target - 1] -= np.float32(1)
-        add(of_bias, np.float32(1), row)
+        if len(of_bias):
+            add(of_bias, np.float32(1), row)
     return total
