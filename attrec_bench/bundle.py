@@ -149,6 +149,7 @@ def check_topk(given: Lines, expected: Lines, more: Lines) -> None:
     Two items may change places where their scores differ as little as between two machines.
     """
     require(len(given) == len(expected), f"{TOPK} must have {len(expected)} lines", len(given))
+    require(len({line[:2] for line in given}) == len(given), f"{TOPK} must name an item of a user once", "one twice")
     known = {line[:2]: line[2] for line in more}
     for number, (told, line) in enumerate(zip(given, expected, strict=True), 2):
         scores = (line[2], known.get(told[:2], math.nan))

@@ -93,8 +93,13 @@ def near(told: float, *values: float) -> bool:
     return any(math.isclose(told, value, rel_tol=1e-9, abs_tol=1e-12) for value in values)
 
 
-def leaning(model: Any, targets: Interactions) -> tuple["Leaning", "Leaning"]:
-    """Return the model as rounding may favour each user's targets, and as it may work against them."""
+def leaning(model: Any, targets: Interactions) -> tuple[Any, Any]:
+    """Return the model as rounding may favour each user's targets, and as it may work against them.
+
+    One that counts is returned as it is: its scores tie by right, and no tie may be told as another rank.
+    """
+    if not isinstance(model, Learner):
+        return model, model
     return Leaning(model, targets, ROUNDING), Leaning(model, targets, -ROUNDING)
 
 

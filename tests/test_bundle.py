@@ -161,6 +161,28 @@ def test_ranks_and_lists_may_differ_by_the_rounding_of_scores_and_by_no_more(
         verify(bundle, None)
 
 
+def test_the_ties_of_a_model_that_counts_are_no_rounding(tmp_path: Path) -> None:
+    bundle = bundled(tmp_path, "model=popularity")
+    assert "every rank is the recorded one" in verify(bundle, None)
+    record = record_of(bundle)
+    tied = np.flatnonzero(record.ranks % 1)
+    assert len(tied), "a target that ties with an odd number of items stands at half a rank"
+    ranks = record.ranks.copy()
+    ranks[tied] -= 0.5
+    metrics = {**record.metrics, "test": means(ranks, users=record.users)}
+    with pytest.raises(InputError, match="ranks differ when scored again"):
+        verify(forged(bundle, tmp_path / "forged.zip", ranks=ranks, metrics=metrics), None)
+
+
+def test_lists_that_name_an_item_twice_are_refused(bundle: Path, tmp_path: Path) -> None:
+    def twice(content: bytes) -> bytes:
+        header, first, _, *rest = content.split(b"\n")
+        return b"\n".join([header, first, first, *rest])
+
+    with pytest.raises(InputError, match="must name an item of a user once"):
+        verify(changed(bundle, tmp_path / "changed.zip", TOPK, twice), None)
+
+
 @pytest.mark.parametrize(
     ("part", "name", "value", "why"),
     [
